@@ -25,6 +25,7 @@ from device.errors import ModelError
 from device.local.recognition.frontend import Features, features
 from device.local.recognition.intents import commands, understand, words_of
 from device.local.recognition.port import RATE_HZ, Recognition, Refusal
+from device.local.recognition.pronunciations import dictionary
 
 #: Geometric mean of the per-frame likelihood under the commands, relative to the phone
 #: loop's. Tuned on the tuning voices: scripts/bench_parts/recogniser.py reports others.
@@ -38,15 +39,6 @@ CONTRAST: Final = 2.0
 #: Alternatives that are tried when the best hypothesis is no sentence of the grammar.
 ALTERNATIVES: Final = 60
 
-#: Words that the model's dictionary does not have.
-EXTRA_WORDS: Final = {
-    "hiya": ("HH AY Y AH",),
-    "loudness": ("L AW D N AH S",),
-    "quieten": ("K W AY AH T AH N",),
-    "shush": ("SH UH SH", "SH AH SH"),
-    "uptime": ("AH P T AY M",),
-    "vis": ("V AH S", "V IH S"),
-}
 #: What the front end makes, told to the decoder, which must not make it again.
 FEATURE_PARAMETERS: Final = """-lowerf 130
 -upperf 6800
@@ -62,14 +54,29 @@ FEATURE_PARAMETERS: Final = """-lowerf 130
 """
 
 
+#: Wider beams than pocketsphinx's own, fewer words a frame: strange voices score badly at
+#: first. All eight Gaussians of a mixture count, for the same reason.
+SEARCH: Final = {
+    "beam": 1e-60,
+    "wbeam": 1e-40,
+    "pbeam": 1e-60,
+    "lpbeam": 1e-55,
+    "lponlybeam": 1e-40,
+    "maxwpf": 20,
+    "topn": 8,
+    "lw": 7.0,
+}
+
+
 class SphinxCommands:
     """Implements :class:`device.local.recognition.port.Recogniser` for the commands."""
 
     def __init__(self) -> None:
         model = _model_folder()
         with tempfile.TemporaryDirectory(prefix="parlor-") as folder:
-            dictionary = Path(folder) / "commands.dict"
-            dictionary.write_text(_dictionary(model), encoding="utf-8")
+            words = Path(folder) / "commands.dict"
+            with (model / "cmudict-en-us.dict").open(encoding="utf-8") as cmu:
+                words.write_text(dictionary(commands().words(), cmu), encoding="utf-8")
             parameters = Path(folder) / "feat.params"
             parameters.write_text(FEATURE_PARAMETERS, encoding="ascii")
             shared = {
@@ -79,11 +86,12 @@ class SphinxCommands:
             }
             self._commands = _decoder(
                 **shared,
-                dict=str(dictionary),
+                dict=str(words),
                 lm=str(Path(__file__).with_name("commands.lm")),
                 fwdflat=False,
                 bestpath=True,
                 pl_window=0,
+                **SEARCH,
             )
             self._phones = _decoder(
                 **shared,
@@ -262,18 +270,3 @@ def _model_folder() -> Path:
     if not folder.is_dir():
         raise ModelError(f"the speech model {folder} is missing", hint="reinstall pocketsphinx")
     return folder
-
-
-def _dictionary(model: Path) -> str:
-    """Pronunciations of the grammar's words only: a tenth of the time to load them all."""
-    words = set(commands().words())
-    lines = []
-    with (model / "cmudict-en-us.dict").open(encoding="utf-8") as entries:
-        for line in entries:
-            word = line.split(" ", 1)[0].split("(", 1)[0]
-            if word in words and word not in EXTRA_WORDS:
-                lines.append(line.rstrip("\n"))
-    for word, pronunciations in EXTRA_WORDS.items():
-        for number, phones in enumerate(pronunciations):
-            lines.append(f"{word}{f'({number + 1})' if number else ''} {phones}")
-    return "\n".join(lines) + "\n"
