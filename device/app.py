@@ -4,7 +4,8 @@
 
     settings -> timeline -> playback -> ear -> panel -> offline service -> link -> runtime
 
-READY is told when every part runs or is in a named degraded state. Signals:
+READY is told when every part runs or is in a named degraded state, and the core has
+handled the word of each (``core/start_up.py``). Signals:
 SIGTERM and SIGINT end the appliance (speaker silent and lights off within two
 seconds), SIGHUP reads the configuration again.
 """
@@ -36,9 +37,10 @@ from device.adapters.timeline import JsonLinesTimeline, LogTimeline, TimelineFan
 from device.audio.far_end import FarEndReports
 from device.core.appliance import Appliance
 from device.core.liveness import Watchdog
+from device.core.start_up import StartUp
 from device.errors import ConfigError, ModelError, PanelError
-from device.events import Part, PartDegraded, SettingsReloaded, StopReason
-from device.hearing_factory import make_hearing
+from device.events import Part, PartDegraded, PartReady, SettingsReloaded, StopReason
+from device.hearing_factory import make_hearing, make_wake_engine
 from device.mailbox import Mailbox
 from device.ports import Panel, Timeline
 from device.runtime import Runtime
@@ -50,9 +52,9 @@ log = logging.getLogger(__name__)
 #: default of 5 ms a busy loop delays the button's cut by tens of milliseconds
 #: (scripts/bench_parts/cut.py --switch-interval compares).
 SWITCH_INTERVAL_S = 0.0002
-#: READY does not wait longer for the offline service to come up.
-OFFLINE_START_S = 2.5
-MODEL_RETRY_S = 2.0
+#: READY does not wait longer for a part to tell how it is; then it is named as starting.
+START_S = 2.5
+EAR_RETRY_S = 2.0
 CONFIG_RETRY_S = 2.0
 #: A part that shows no progress for this long is stalled.
 STALL_S = 8.0
@@ -76,10 +78,9 @@ class App:
         self._clock = SystemClock()
         self._mailbox = Mailbox()
         self._notifier = Notifier(environ)
-        self._core = Appliance(settings, self._began)
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        self._model_retries = 0
+        self._ear_retries = 0
         self._board = None
         if settings.board.name == "virtual":
             # Only there for the simulator, and gpiozero's mock pins with it.
@@ -104,6 +105,7 @@ class App:
             self._capture,
             lambda: make_hearing(self._settings, rates.uplink_rate_hz, far_end),
             post,
+            load_wake=lambda: make_wake_engine(self._settings.wake),
             clock=self._clock,
         )
         self._panel = self._make_panel()
@@ -121,6 +123,7 @@ class App:
             settings=settings.service,
             uplink_rate_hz=rates.uplink_rate_hz,
         )
+        self._core = Appliance(settings, self._began, self._start_up())
         self._runtime = Runtime(
             self._core,
             mailbox=self._mailbox,
@@ -132,6 +135,7 @@ class App:
             timeline=self._timeline,
             downlink_rate_hz=rates.downlink_rate_hz,
             show_status=self._notifier.status,
+            tell_ready=self._on_ready,
         )
 
     # --- building ---------------------------------------------------------------
@@ -155,6 +159,14 @@ class App:
         except PanelError as error:
             self._mailbox.post(PartDegraded(Part.PANEL, "no panel", str(error), error.hint))
             return NullPanel()
+
+    def _start_up(self) -> StartUp:
+        """The offline service tells of itself only where it is used, the panel only of trouble:
+        before the configuration, so that the mailbox keeps its word before that one's."""
+        silent = {Part.PANEL}
+        if self._local_service is None:
+            silent.add(Part.OFFLINE_SERVICE)
+        return StartUp(frozenset(Part) - silent, self._began + START_S)
 
     def _make_local_service(self, rng: random.Random) -> LocalService | None:
         if self._settings.service.provider != OFFLINE:
@@ -187,18 +199,11 @@ class App:
                 self._board.start(self._stall_loop, self._end_from_any_thread)
             self._playback.start()
             helpers.append(loop.create_task(self._start_ear(), name="start ear"))
-            _, loading = await asyncio.wait(helpers, timeout=OFFLINE_START_S)
-            if loading and not self._model_retries:
-                words = "the models are still being loaded"
-                self._mailbox.post(PartDegraded(Part.WAKE, "wake word loading", words))
+            # Loading in its thread would delay whatever the loop did meanwhile.
+            await asyncio.wait(helpers, timeout=START_S)
             self._start_panel()
-            self._tell_configuration_errors()
+            self._tell_of_configuration()
             self._runtime.start(loop)
-            await self._wait_for_local_service()
-            # What lives now lives for ever: the collector need not look at it again.
-            gc.collect()
-            gc.freeze()
-            self._tell_ready()
             if self._config_errors:
                 helpers.append(loop.create_task(self._wait_for_mended_configuration()))
             helpers.append(loop.create_task(self._feed_watchdog(), name="watchdog"))
@@ -208,7 +213,8 @@ class App:
         return 0
 
     async def _start_ear(self) -> None:
-        """A missing model must not keep the rest from running: it is tried again."""
+        """A part of the ear that is not installed must not keep the rest from running:
+        it is tried again. (A missing wake word is met by the ear itself.)"""
         told = ""
         while True:
             try:
@@ -216,19 +222,22 @@ class App:
             except ModelError as error:
                 if str(error) != told:
                     told = str(error)
-                    self._mailbox.post(PartDegraded(Part.WAKE, "no wake word", told))
-                self._model_retries += 1
-                await asyncio.sleep(MODEL_RETRY_S)
+                    self._mailbox.post(PartDegraded(Part.WAKE, "no hearing", told))
+                self._ear_retries += 1
+                await asyncio.sleep(EAR_RETRY_S)
             except Exception:
                 log.exception("the ear cannot be started")
                 raise
             else:
                 return
 
-    def _tell_configuration_errors(self) -> None:
+    def _tell_of_configuration(self) -> None:
+        """After the panel's start: see ``_start_up``."""
         for error in self._config_errors:
             log.error("%s", error)
-        if self._config_errors:
+        if not self._config_errors:
+            self._mailbox.post(PartReady(Part.CONFIGURATION))
+        else:
             self._mailbox.post(
                 PartDegraded(
                     Part.CONFIGURATION,
@@ -263,22 +272,14 @@ class App:
         """The cut, in the pin thread: neither the loop nor the network is asked."""
         self._playback.cut(StopReason.BUTTON)
 
-    async def _wait_for_local_service(self) -> None:
-        if self._local_service is None:
-            return
-        left = max(0.0, self._began + OFFLINE_START_S - time.monotonic())
-        try:
-            await asyncio.wait_for(self._local_service.listening.wait(), left)
-        except TimeoutError:
-            self._mailbox.post(
-                PartDegraded(Part.OFFLINE_SERVICE, "offline service starting", "it is not up yet")
-            )
-
-    def _tell_ready(self) -> None:
-        states = "; ".join(self._core.named_states) or "listening for the wake word"
-        self._notifier.ready(states)
+    def _on_ready(self, states: tuple[str, ...]) -> None:
+        # What lives now lives for ever: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        state = "; ".join(states) or "listening for the wake word"
+        self._notifier.ready(state)
         took = time.monotonic() - self._began
-        self._report("ready", start_s=round(took, 3), state=states)
+        self._report("ready", start_s=round(took, 3), state=state)
 
     async def _feed_watchdog(self) -> None:
         every_s = self._notifier.feed_every_s or 2.0
@@ -299,13 +300,15 @@ class App:
 
     def _progress(self) -> dict[str, int]:
         return {
-            "ear": self._ear.progress + self._model_retries,
+            "ear": self._ear.progress + self._ear_retries,
             "playback": self._playback.progress,
         }
 
     def _reload(self) -> None:
         """SIGHUP: the live settings come into force, the others are named."""
-        self._notifier.reloading()
+        started = self._core.started  # before, the end of the reload would be taken for READY
+        if started:
+            self._notifier.reloading()
         try:
             new = config.load(self._config_path)
         except ConfigError as error:
@@ -319,7 +322,8 @@ class App:
             for key in changed.restart:
                 log.warning("%s changed: restart needed", key)
             self._mailbox.post(SettingsReloaded(changed.live, changed.restart))
-        self._notifier.ready()
+        if started:
+            self._notifier.ready()
 
     async def _shut_down(self, helpers: list[asyncio.Task[None]]) -> None:
         """Silence and darkness first, farewells after."""

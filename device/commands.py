@@ -66,6 +66,15 @@ class RunVad:
 
 
 @dataclass(frozen=True, slots=True)
+class MaskOwnSound:
+    """What the microphone hears from now on is a sound of the device's own (until ``on``
+    is False): the uplink carries silence in its place, sample for sample, and the local
+    voice-activity detector takes no onset from it."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CloseCapture:
     """Really close the microphone (mute)."""
 
@@ -228,6 +237,7 @@ Command = (
     StartUplink
     | StopUplink
     | RunVad
+    | MaskOwnSound
     | CloseCapture
     | OpenCapture
     | WarmPlayback

@@ -25,6 +25,7 @@ from device.settings import Settings
 
 DEFAULT_PATH = Path("/etc/parlor/parlor.toml")
 LARGEST = 1 << 20
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _AT = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 
 
@@ -96,6 +97,9 @@ def read(path: Path | None) -> Outcome:
         return Outcome(Settings(), (error,), path)
     except tomllib.TOMLDecodeError as error:
         return Outcome(Settings(), (_syntax_error(path, text, error),), path)
+    except (ValueError, RecursionError) as error:  # numbers and nesting beyond Python's limits
+        what = "nested too deeply" if isinstance(error, RecursionError) else "a number is too long"
+        return Outcome(Settings(), (ConfigError(f"not usable: {what}", file=path),), path)
     lines = key_lines(text)
     found: list[tuple[KeyPath, Mistake]] = []
     settings = _build(tree, path.absolute().parent, found)
@@ -158,10 +162,22 @@ def _syntax_error(path: Path, text: str, error: tomllib.TOMLDecodeError) -> Conf
     if at := _AT.search(message):
         message = message[: at.start()]
         line = int(at["line"]) if at["line"] else text.count("\n", 0, len(text.rstrip())) + 1
-    hint = ""
-    if line is not None and "value" in message.lower():
-        hint = "texts stand in double quotes"
+    # TOML's lines end with "\n" only; splitlines() knows many more ends.
+    hint = _syntax_hint(text.split("\n")[line - 1]) if line else ""
     return ConfigError(f"not valid TOML: {message}", file=path, line=line, hint=hint)
+
+
+def _syntax_hint(line: str) -> str:
+    """The usual slips; empty when it is none of them."""
+    name, equals, value = line.partition("=")
+    if not equals and re.fullmatch(r"\s*[\w-]+\s*:.*", line):
+        return 'expected "=" between name and value, found ":"'
+    if re.fullmatch(r"\s*[+-]?\d+,\d+\s*", value):
+        return "a number is written with a point, not with a comma"
+    word = value.strip()
+    if equals and name.strip() and word[:1].isalpha() and '"' not in word:
+        return "texts stand in double quotes"
+    return ""
 
 
 def _error(
@@ -172,7 +188,7 @@ def _error(
         mistake.says,
         file=path,
         line=line_of(dict(lines), key),
-        key=".".join(key),
+        key=".".join(part if _BARE.fullmatch(part) else describe(part) for part in key),
         hint=mistake.hint,
     )
 
@@ -215,14 +231,17 @@ def _unknown(name: str, section: str, known: Mapping[str, Mapping[str, Option]])
     elsewhere = [other for other, names in known.items() if name in names]
     hint = f"did you mean [{elsewhere[0]}] {name}?" if elsewhere else ""
     return Mistake(
-        f"there is no such setting in [{section}]; it has {', '.join(known[section])}", hint
+        f"there is no such setting in [{section}]; expected one of {', '.join(known[section])}",
+        hint,
     )
 
 
 def _unknown_top(name: str, value: Any, known: Mapping[str, Mapping[str, Option]]) -> Mistake:
     if isinstance(value, dict):
         hint = did_you_mean(name, known)
-        return Mistake(f"there is no section [{name}]; there are {', '.join(known)}", hint)
+        shown = name if _BARE.fullmatch(name) else describe(name)
+        says = f"there is no section [{shown}]; expected one of {', '.join(known)}"
+        return Mistake(says, hint)
     if is_secret(name, value):
         return _A_SECRET
     homes = [section for section, names in known.items() if name in names]

@@ -66,13 +66,14 @@ def key_lines(text: str) -> dict[KeyPath, int]:
     lines: dict[KeyPath, int] = {}
     table: KeyPath = ()
     value = _Value()
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if value.open:
             value.feed(line)
             continue
         if header := _HEADER.match(line):
             table = _path(header["path"])
-            lines.setdefault(table, number)
+            for depth in range(1, len(table) + 1):
+                lines.setdefault(table[:depth], number)
         elif assign := _ASSIGN.match(line):
             path = (*table, *_path(assign["path"]))
             for depth in range(len(table) + 1, len(path) + 1):

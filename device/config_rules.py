@@ -16,7 +16,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from device import secrets
 from device.audio.wake_models import PRETRAINED
-from device.config_schema import Mistake, did_you_mean, show
+from device.config_schema import Mistake, describe, did_you_mean
+from device.config_url import judge_url
 from device.errors import SecretError
 from device.settings import AudioSettings, BoardSettings, ServiceSettings, Settings, WakeSettings
 
@@ -73,7 +74,7 @@ def _wake(wake: WakeSettings) -> Iterator[Finding]:
         yield key, Mistake("expected at least one wake word", "the default is hey_jarvis")
     names = [_word(word) for word in wake.words]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield key, Mistake(f"{show(name)} is listed twice")
+        yield key, Mistake(f"{describe(name)} is listed twice; expected each once")
     for word, name in zip(wake.words, names, strict=True):
         if name not in PRETRAINED and not word.endswith(".tflite"):
             expected = ", ".join(PRETRAINED)
@@ -81,7 +82,8 @@ def _wake(wake: WakeSettings) -> Iterator[Finding]:
             yield (
                 key,
                 Mistake(
-                    f"unknown wake word {show(word)}; expected {expected}, or a .tflite file", near
+                    f"unknown wake word {describe(word)}; expected {expected}, or a .tflite file",
+                    near,
                 ),
             )
 
@@ -94,15 +96,11 @@ def _word(word: str) -> str:
 
 
 def _service(service: ServiceSettings) -> Iterator[Finding]:
-    if service.url:
-        yield from _url("service.url", service.url, ("wss", "ws"))
+    if service.url and (mistake := judge_url(service.url, ("wss", "ws"))):
+        yield "service.url", mistake
     if not _LANGUAGE.fullmatch(service.language):
-        yield (
-            "service.language",
-            Mistake(
-                f'expected a language code such as "en" or "de", found {show(service.language)}'
-            ),
-        )
+        says = f'expected a language code such as "en" or "de", found {describe(service.language)}'
+        yield "service.language", Mistake(says, _language_meant(service.language))
     if not service.key_name or "/" in service.key_name or service.key_name in {".", ".."}:
         yield (
             "service.key_name",
@@ -110,23 +108,11 @@ def _service(service: ServiceSettings) -> Iterator[Finding]:
         )
 
 
-def _url(key: str, url: str, schemes: tuple[str, ...]) -> Iterator[Finding]:
-    expected = " or ".join(f"{scheme}://" for scheme in schemes)
-    try:
-        parts = urlsplit(url)
-        usable = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        yield key, Mistake(f"expected an address that starts with {expected}, found {show(url)}")
-        return
-    if parts.scheme not in schemes:
-        instead = {"http": "ws", "https": "wss", "ws": "http", "wss": "https"}.get(parts.scheme)
-        hint = f"did you mean {instead}://{parts.netloc}{parts.path}?" if instead else ""
-        yield (
-            key,
-            Mistake(f"expected an address that starts with {expected}, found {show(url)}", hint),
-        )
-    elif not usable:
-        yield key, Mistake(f"the address {show(url)} names no host")
+def _language_meant(text: str) -> str:
+    """``EN`` and ``en_us`` are near enough to be sure of."""
+    language, dash, region = text.strip().replace("_", "-").partition("-")
+    near = language.lower() + dash + region.upper()
+    return f'did you mean "{near}"?' if _LANGUAGE.fullmatch(near) else ""
 
 
 def _audio(audio: AudioSettings) -> Iterator[Finding]:
@@ -186,7 +172,8 @@ def _board(board: BoardSettings) -> Iterator[Finding]:
 def _offline(settings: Settings) -> Iterator[Finding]:
     offline = settings.offline
     if offline.chat_url:
-        yield from _url("offline.chat_url", offline.chat_url, ("http", "https"))
+        if mistake := judge_url(offline.chat_url, ("https", "http")):
+            yield "offline.chat_url", mistake
         if not offline.chat_model:
             yield "offline.chat_model", Mistake("chat_url is set; expected the name of its model")
 
@@ -199,7 +186,7 @@ def machine_rules(settings: Settings, environ: Mapping[str, str]) -> list[Findin
 def _models(wake: WakeSettings) -> Iterator[Finding]:
     for word in wake.words:
         if word.endswith(".tflite") and not Path(word).is_file():
-            yield "wake.words", Mistake(f"there is no model file {show(word)}")
+            yield "wake.words", Mistake(f"there is no model file {describe(word, 200)}")
 
 
 def _engine(wake: WakeSettings) -> Iterator[Finding]:

@@ -9,13 +9,18 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import re
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from device.settings import Settings
+
+_YES, _NO = frozenset({"yes", "on", "true", "1"}), frozenset({"no", "off", "false", "0"})
+_NUMBER = re.compile(r"[+-]?\d{1,15}([.,]\d{1,15})?")
+_HUGE = 10**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ def show(value: object) -> str:
         return "[" + ", ".join(show(item) for item in value) + "]"
     if isinstance(value, dict):
         return "a section"
-    return f"{value}"
+    return "a huge number" if isinstance(value, int) and abs(value) > _HUGE else f"{value}"
 
 
 def _kind(hint: Any) -> type:
@@ -107,13 +112,19 @@ def options(settings: type = Settings) -> dict[str, dict[str, Option]]:
     return tree
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``did you mean "threshold"?`` for a near miss, else an empty text."""
-    tidy = word.strip().lower().replace("-", "_").replace(" ", "_")
+def nearest(word: str, known: Iterable[str]) -> list[str]:
+    """The one of ``known`` that ``word`` nearly is, or none."""
+    tidy = word[:100].strip().lower().replace("-", "_").replace(" ", "_")
     words = sorted(known)
     near = difflib.get_close_matches(tidy, words, n=1, cutoff=0.6)
     if not near and len(tidy) >= 4:
         near = [word for word in words if word.startswith(tidy)][:1]
+    return near
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``did you mean "threshold"?`` for a near miss, else an empty text."""
+    near = nearest(word, known)
     return f'did you mean "{near[0]}"?' if near else ""
 
 
@@ -127,34 +138,78 @@ class Mistake:
 
 def accept(option: Option, value: object) -> Any:
     """The value as the settings hold it, or a :class:`Mistake`."""
+    accepted = _converted(option, value)
+    if not isinstance(accepted, Mistake):
+        return accepted
+    for meant in _meant(option, value):
+        if not isinstance(_converted(option, meant), Mistake):
+            return Mistake(accepted.says, f"did you mean {show(meant)}?")
+    return accepted
+
+
+def _converted(option: Option, value: object) -> Any:
     wrong = Mistake(f"expected {option.expected}, found {describe(value)}")
-    if option.kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
     if option.kind is tuple:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             return wrong
-        return tuple(value)
+        return _controlled(value) or tuple(value)
     # bool is a subclass of int in Python; in a settings file it is not.
-    if not isinstance(value, option.kind) or isinstance(value, bool) is not (option.kind is bool):
+    if isinstance(value, bool) is not (option.kind is bool):
+        return wrong
+    if not isinstance(value, option.kind) and not (option.kind is float and type(value) is int):
         return wrong
     if isinstance(value, float) and not math.isfinite(value):
         return wrong
     if option.choices is not None and value not in option.choices:
-        near = did_you_mean(value, option.choices) if isinstance(value, str) else ""
-        return Mistake(wrong.says, near)
+        return wrong
     if isinstance(value, int | float) and not isinstance(value, bool):
+        # Before any conversion: a whole number may be too large for a float.
         if option.low is not None and value < option.low:
             return wrong
         if option.high is not None and value > option.high:
             return wrong
-    return value
+        return option.kind(value)
+    return (isinstance(value, str) and _controlled([value])) or value
 
 
-def describe(value: object) -> str:
+def _controlled(texts: Iterable[str]) -> Mistake | None:
+    """No name, path or address has control characters; NUL even breaks the calls."""
+    for text in texts:
+        if any((ord(c) < 32 and c not in "\n\t") or ord(c) == 127 for c in text):
+            return Mistake(f"expected text without control characters, found {describe(text)}")
+    return None
+
+
+def _meant(option: Option, value: object) -> Iterator[object]:
+    """What may have been meant by a refused value, if anything; to be judged in turn."""
+    if isinstance(value, str):
+        if option.choices is not None:
+            yield from nearest(value, [c for c in option.choices if isinstance(c, str)])
+        if option.kind is tuple:
+            yield [value]
+        word = value.strip().lower()
+        if option.kind is bool and word in _YES | _NO:
+            yield word in _YES
+        if option.kind in (int, float) and _NUMBER.fullmatch(word):
+            number = float(word.replace(",", "."))
+            yield int(number) if number.is_integer() else number
+    elif isinstance(value, float) and value.is_integer():
+        yield int(value)
+    elif option.kind is bool and type(value) is int and value in (0, 1):
+        yield bool(value)
+
+
+def describe(value: object, longest: int = 40) -> str:
     """A found value in words, shortened: an error line is no place for a novel."""
     if isinstance(value, dict):
         return "a section"
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        return "a list of sections"
     if isinstance(value, str | bool | int | float | list):
-        text = show(value)
-        return text if len(text) <= 40 else text[:37] + "..."
+        # Digits of a huge number, and the end of a huge text, are not even looked at.
+        cut = value[: longest + 1] if isinstance(value, str | list) else value
+        if isinstance(cut, int) and abs(cut) > _HUGE:
+            return "a huge number"
+        text = show(cut)
+        return text if len(text) <= longest else text[: longest - 3] + "..."
     return f"a {type(value).__name__}"

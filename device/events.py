@@ -45,12 +45,18 @@ class Part(StrEnum):
     CONFIGURATION = "configuration"
 
 
+NO_WAKE_WORD = "no wake word"
+"""The state of ``Part.WAKE`` in which all but the wake word is heard: the button and the
+conversation work. In its other degraded states nothing is heard."""
+
+
 # --- the ear ---------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class WakeDetected:
-    """A wake word ended at ``at_frame`` (first chunk at or above the threshold)."""
+    """A wake word was detected in the chunk that ended at ``at_frame``: the first at or above
+    the threshold. The word's own end lies near it (``audio/word_end.py``)."""
 
     word: str
     score: float

@@ -38,6 +38,7 @@ class FakeEar:
     progress: int = 0
     open: bool = True
     vad: bool = False
+    masked: bool = False
     uplink_from: int | None = None
     running: bool = False
     tuned: tuple[WakeSettings, VadSettings] | None = None
@@ -64,6 +65,9 @@ class FakeEar:
 
     def run_vad(self, on: bool) -> None:
         self.vad = on
+
+    def mask(self, on: bool) -> None:
+        self.masked = on
 
     def tune(self, wake: WakeSettings, vad: VadSettings) -> None:
         self.tuned = (wake, vad)

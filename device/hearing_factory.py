@@ -6,6 +6,8 @@ from device.audio.far_end import FarEnd, FarEndReports
 from device.audio.hearing import Hearing
 from device.audio.wake_echo import WakeEcho
 from device.audio.wake_models import find_wake_models
+from device.audio.wake_null import NullWake
+from device.errors import ModelError
 from device.ports import WakeEngine
 from device.settings import AudioSettings, Settings, WakeSettings
 
@@ -13,12 +15,18 @@ from device.settings import AudioSettings, Settings, WakeSettings
 def make_hearing(
     settings: Settings, uplink_rate_hz: int, reports: FarEndReports | None = None
 ) -> Hearing:
-    """Engines loaded and warmed up. Raises ModelError. Without ``reports`` of what is
-    played there is no echo cancellation."""
+    """Engines loaded and warmed up. Without ``reports`` of what is played there is no
+    echo cancellation. A wake engine that cannot be loaded is stood in for by
+    :class:`NullWake`. Raises ModelError when the voice-activity detector cannot."""
     from device.audio.vad import SileroVad  # noqa: PLC0415 -- loads its model library
 
+    engine: WakeEngine
+    try:
+        engine = make_wake_engine(settings.wake)
+    except ModelError as error:
+        engine = NullWake(error)
     return Hearing(
-        make_wake_engine(settings.wake),
+        engine,
         SileroVad(),
         rate_hz=settings.audio.capture_rate_hz,
         uplink_rate_hz=uplink_rate_hz,
@@ -38,7 +46,8 @@ def make_wake_echo(audio: AudioSettings, reports: FarEndReports | None) -> WakeE
 
 
 def make_wake_engine(wake: WakeSettings) -> WakeEngine:
-    """The engine that ``wake.engine`` names. Each import costs memory only if chosen."""
+    """The engine that ``wake.engine`` names. Each import costs memory only if chosen.
+    Raises ModelError."""
     models = find_wake_models(wake.words)
     if wake.engine == "openwakeword":
         from device.adapters.openwakeword_engine import OpenWakeWordEngine  # noqa: PLC0415

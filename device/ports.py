@@ -89,6 +89,11 @@ class Ear(Protocol):
 
     def run_vad(self, on: bool) -> None: ...
 
+    def mask(self, on: bool) -> None:
+        """The device itself sounds from now on (until off): the uplink carries silence
+        for what is heard meanwhile, of the same length, and no speech starts in it."""
+        ...
+
     def tune(self, wake: WakeSettings, vad: VadSettings) -> None:
         """Apply the live settings."""
         ...

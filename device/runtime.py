@@ -23,6 +23,7 @@ from device.commands import (
     CommitTurn,
     CutPlayback,
     FinishReply,
+    MaskOwnSound,
     OpenCapture,
     OpenLink,
     PlayCue,
@@ -45,7 +46,10 @@ from device.events import (
     ReplyAudio,
     ReplyAudioReceived,
     ReplyStarted,
+    ServiceSpeechStarted,
+    ServiceSpeechStopped,
     Tick,
+    TurnCommitted,
     UplinkAudio,
     UplinkStopped,
 )
@@ -54,6 +58,8 @@ from device.ports import Clock, Ear, Link, Panel, Playback, Timeline
 
 log = logging.getLogger(__name__)
 
+#: What the service says of the user's turn.
+_VERDICTS = (ServiceSpeechStarted, ServiceSpeechStopped, TurnCommitted)
 #: Replies whose epoch is remembered; far more than can be under way at once.
 MOST_REPLIES = 64
 
@@ -74,8 +80,12 @@ class Runtime:
         timeline: Timeline,
         downlink_rate_hz: int,
         show_status: Callable[[str], None],
+        tell_ready: Callable[[tuple[str, ...]], None],
     ) -> None:
+        """``tell_ready`` is called once, with the degraded states by name, as soon as the core
+        has handled what every part had to tell of its start."""
         self._core = core
+        self._tell_ready: Callable[[tuple[str, ...]], None] | None = tell_ready
         self._mailbox = mailbox
         self._clock = clock
         self._ear = ear
@@ -95,6 +105,7 @@ class Runtime:
             ),
             StopUplink: self._stop_uplink,
             RunVad: lambda c: ear.run_vad(c.on),
+            MaskOwnSound: lambda c: ear.mask(c.on),
             CloseCapture: lambda _c: ear.close_capture(),
             OpenCapture: lambda _c: ear.open_capture(),
             WarmPlayback: lambda c: playback.warm(c.on),
@@ -126,6 +137,7 @@ class Runtime:
         """Begin to take events; the core's opening commands are performed first."""
         self._loop = loop
         self.perform(self._core.begin(self._clock.monotonic()))
+        self._tell_ready_once()
         self._mailbox.bind(loop, self.handle)
         self._arm()
 
@@ -159,13 +171,23 @@ class Runtime:
     def _decide(self, event: Event) -> None:
         if isinstance(event, UplinkStopped) and self._stops:
             self._stops.popleft()
+        if isinstance(event, _VERDICTS) and self._stops:
+            # It lay in the mailbox when the turn ended. Nothing of a later turn has been
+            # sent yet: the ear has not even stopped.
+            return
         commands = self._core.handle(event, self._clock.monotonic(), self._clock.wall())
         if isinstance(event, ReplyStarted) and self._core.wants_reply(event.reply_id):
             # Bound to the epoch of now: a later cut makes all of this reply stale.
             self._epochs[event.reply_id] = self._playback.epoch
             self._forget_old_replies()
         self.perform(commands)
+        self._tell_ready_once()
         self._arm()
+
+    def _tell_ready_once(self) -> None:
+        if self._tell_ready is not None and self._core.started:
+            tell, self._tell_ready = self._tell_ready, None
+            tell(self._core.named_states)
 
     def _take_reply_audio(self, event: ReplyAudio) -> None:
         epoch = self._epochs.get(event.reply_id)

@@ -16,14 +16,23 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import ParamSpec, Protocol
 
 import numpy as np
 
 from device.adapters.clock import SystemClock
 from device.audio.hearing import Hearing
-from device.events import Event, Part, PartDegraded, PartReady, UplinkStopped
-from device.ports import Clock, Post, Samples
+from device.audio.wake_null import NullWake
+from device.events import (
+    NO_WAKE_WORD,
+    Event,
+    Part,
+    PartDegraded,
+    PartReady,
+    UplinkStopped,
+)
+from device.ports import Clock, Post, Samples, WakeEngine
 from device.settings import VadSettings, WakeSettings
 
 Sink = Callable[[int, Samples], None]
@@ -34,6 +43,9 @@ QUEUE_PERIODS = 200
 """Periods that may wait for the ear: 2 s at 10 ms."""
 
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.5, 4.0
+
+MODEL_RETRY_S = 2.0
+"""How often a wake engine that could not be loaded is tried again."""
 
 _PROVEN_INFERENCES = 125  # 10 s of work: the next failure is a new one
 
@@ -80,7 +92,9 @@ class EarThread:
 
     ``make_hearing`` builds the hearing with its engines; it is called by
     ``start`` (whose caller gets its ModelError) and again, in the ear thread,
-    after a failure.
+    after a failure. When it comes with :class:`NullWake`, ``load_wake`` is tried
+    every ``model_retry_s`` in a thread of its own, since loading may take seconds,
+    and the real engine takes over without the microphone being touched.
     """
 
     def __init__(
@@ -89,11 +103,15 @@ class EarThread:
         make_hearing: Callable[[], Hearing],
         post: Post,
         *,
+        load_wake: Callable[[], WakeEngine],
         queue_periods: int = QUEUE_PERIODS,
         first_backoff_s: float = FIRST_BACKOFF_S,
+        model_retry_s: float = MODEL_RETRY_S,
         clock: Clock | None = None,
     ) -> None:
         self._source, self._make_hearing, self._post = source, make_hearing, post
+        self._load_wake, self._model_retry_s = load_wake, model_retry_s
+        self._loader: threading.Thread | None = None
         self._first_backoff_s = first_backoff_s
         self._clock = clock if clock is not None else SystemClock()
         # Appends and pops of a deque are atomic: no lock is taken on any path.
@@ -109,12 +127,13 @@ class EarThread:
         self._beats = 0
         self._seen: tuple[bool, int, int] = (False, 0, 0)
         self._progress = 0
-        self._vad_on = False
+        self._vad_on = self._masked = False
         self._settings: tuple[WakeSettings, VadSettings] | None = None
         self.dropped_periods = 0
 
     def start(self) -> None:
-        """Load the engines, start listening. Raises :class:`ModelError`."""
+        """Load the engines, start listening. Raises :class:`ModelError` when there is no
+        voice-activity detector."""
         hearing = self._make_hearing()
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, args=(hearing,), name="ear", daemon=True)
@@ -150,6 +169,10 @@ class EarThread:
     def run_vad(self, on: bool) -> None:
         self._vad_on = on
         self._request(lambda hearing: _silently(hearing.run_vad, on))
+
+    def mask(self, on: bool) -> None:
+        self._masked = on
+        self._request(lambda hearing: _silently(hearing.mask, on))
 
     def tune(self, wake: WakeSettings, vad: VadSettings) -> None:
         """Apply the live settings."""
@@ -191,7 +214,7 @@ class EarThread:
     def _run(self, hearing: Hearing) -> None:
         backoff_s = self._first_backoff_s
         while True:
-            self._post(PartReady(Part.WAKE))
+            self._tell_of_wake(hearing)
             began = self._inferences
             error = self._listen(hearing)
             if error is None:
@@ -204,6 +227,35 @@ class EarThread:
             if again is None:
                 return
             hearing, backoff_s = again
+
+    def _tell_of_wake(self, hearing: Hearing) -> None:
+        """Ready, or what is missing, and begin to try again."""
+        engine = hearing.wake_engine
+        if not isinstance(engine, NullWake):
+            self._post(PartReady(Part.WAKE))
+            return
+        self._post(_no_wake_word(engine.why))
+        if self._loader is None or not self._loader.is_alive():
+            self._loader = threading.Thread(
+                target=self._load_until_it_works,
+                args=(str(engine.why),),
+                name="wake-loader",
+                daemon=True,
+            )
+            self._loader.start()
+
+    def _load_until_it_works(self, told: str) -> None:
+        """Its own thread: the ear hears on meanwhile."""
+        while not self._stopping.wait(self._model_retry_s):
+            try:
+                engine = self._load_wake()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the retry must go on
+                if str(error) != told:
+                    told = str(error)
+                    self._post(_no_wake_word(error))
+                continue
+            self._request(partial(_replace_null, engine=engine))
+            return
 
     def _listen(self, hearing: Hearing) -> Exception | None:
         """Until ``stop`` (None) or a failure (returned)."""
@@ -270,6 +322,7 @@ class EarThread:
             if self._settings is not None:
                 hearing.tune(*self._settings)
             hearing.run_vad(self._vad_on)
+            hearing.mask(self._masked)
             self._periods.clear()
             return hearing, backoff_s
 
@@ -298,3 +351,15 @@ def _degraded(error: Exception, backoff_s: float) -> PartDegraded:
         f"listening failed: {type(error).__name__}: {error}",
         f"it is tried again in {backoff_s:g} s",
     )
+
+
+def _no_wake_word(error: Exception) -> PartDegraded:
+    hint = "the button works meanwhile; the model is tried again by itself"
+    return PartDegraded(Part.WAKE, NO_WAKE_WORD, str(error), hint)
+
+
+def _replace_null(hearing: Hearing, engine: WakeEngine) -> list[Event]:
+    """A hearing that was rebuilt meanwhile may have the real engine already."""
+    if isinstance(hearing.wake_engine, NullWake):
+        hearing.use_wake_engine(engine)
+    return [PartReady(Part.WAKE)]

@@ -21,6 +21,9 @@ _LIKELY = re.compile(
 )
 _SHORTEST = 6  # masking "a" would blacken every line
 MASK = "***"
+TIMELINE = "parlor.timeline"
+REPEAT_S = 300.0
+_MOST_LINES = 256
 
 
 class MaskSecrets(logging.Filter):
@@ -56,6 +59,30 @@ class MaskSecrets(logging.Filter):
         return True
 
 
+class SameAgain(logging.Filter):
+    """Lets a warning or error pass once in REPEAT_S: what is tried again every few seconds
+    (reading a key, telling systemd) would otherwise say the same each time. Any thread.
+
+    The timeline is left alone: it knows what recovered, and rations its own lines.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING or record.exc_info or record.name == TIMELINE:
+            return True
+        line = (record.name, record.getMessage())
+        last = self._passed.get(line)
+        if last is not None and 0 <= record.created - last < REPEAT_S:
+            return False
+        if len(self._passed) >= _MOST_LINES:
+            self._passed.clear()
+        self._passed[line] = record.created
+        return True
+
+
 def start_logging(
     level: str, environ: Mapping[str, str], stream: TextIO | None = None
 ) -> MaskSecrets:
@@ -70,7 +97,8 @@ def start_logging(
     if handler is None:
         handler = logging.StreamHandler(out)
         handler.setFormatter(logging.Formatter("%(levelname)-7s %(name)s: %(message)s"))
-    handler.addFilter(mask)
+    handler.addFilter(mask)  # first: it also mends records whose arguments do not fit
+    handler.addFilter(SameAgain())
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)

@@ -21,7 +21,7 @@ from device.adapters.link_errors import Ending, explain
 from device.adapters.link_session import Session
 from device.adapters.link_threads import in_daemon_thread
 from device.adapters.link_tuning import LinkCounters, LinkTuning
-from device.commands import ServiceCommand
+from device.commands import ClearInput, ServiceCommand
 from device.core.reconnect import Backoff
 from device.errors import ParlorError
 from device.events import ErrorKind, LinkClosed, LinkFailed
@@ -124,6 +124,10 @@ class WebSocketLink:
         # One line per congestion, not one per chunk.
         self._shedding = bool(dropped) or (self._shedding and self.queued_audio_s > 1.0)
         if self._session is not None:
+            if isinstance(command, ClearInput):
+                # What the service says from now on may be about the audio taken back. The
+                # backlog holds none of it any more, so nothing big moves to the outbox.
+                self._session.take_backlog()
             self._session.wake()
 
     async def stop(self) -> None:

@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Coroutine
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -35,6 +36,10 @@ from device.providers.base import (
 )
 
 log = logging.getLogger(__name__)
+
+#: HTTP 525 and 526: a gateway (Cloudflare's numbers) reached the service, but their
+#: TLS failed, or the service's certificate is not valid.
+TLS_BEHIND_GATEWAY = frozenset({525, 526})
 
 
 class Session:
@@ -95,6 +100,12 @@ class Session:
     def wake(self) -> None:
         """The backlog has something."""
         self._work.set()
+
+    def take_backlog(self) -> None:
+        """Tell the codec all that waits, before it reads another message. What is
+        written waits its turn in the outbox."""
+        while self.ready and self._backlog:
+            self._perform(self._codec.command(self._backlog.pop(), self._now()))
 
     def finish(self, reason: str) -> None:
         """End in an orderly way, within the close time-out; posts nothing more."""
@@ -185,9 +196,17 @@ class Session:
         status = error if isinstance(error, InvalidStatus) else error.__cause__
         if isinstance(status, InvalidStatus):
             answer = status.response
-            self._perform(
-                self._codec.refused(answer.status_code, bytes(answer.body or b""), self._now())
+            outputs = self._codec.refused(
+                answer.status_code, bytes(answer.body or b""), self._now()
             )
+            if answer.status_code in TLS_BEHIND_GATEWAY:
+                outputs = [
+                    replace(output, kind=ErrorKind.CERTIFICATE)
+                    if isinstance(output, Disconnect)
+                    else output
+                    for output in outputs
+                ]
+            self._perform(outputs)
         elif isinstance(error, ValueError) and not isinstance(error, OSError):
             self._end(Ending("service.url is not a WebSocket address", ErrorKind.PROTOCOL))
         else:

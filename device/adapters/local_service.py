@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
 import random
 import sys
 from collections.abc import Callable, Sequence
@@ -18,14 +17,13 @@ from device.core.reconnect import Backoff
 from device.events import Part, PartDegraded, PartReady
 from device.ports import Post
 
-log = logging.getLogger(__name__)
-
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 1.0
 
 
 class LocalService:
-    """``url`` is where it listens, or empty while it does not."""
+    """``url`` is where it listens, or empty while it does not. Its log lines go to our
+    stderr, or, when ``quiet``, nowhere."""
 
     def __init__(
         self,
@@ -33,15 +31,17 @@ class LocalService:
         post: Post,
         report_started: Callable[[int], None],
         rng: random.Random,
+        *,
+        quiet: bool = False,
     ) -> None:
         self._command = [sys.executable, "-m", "device.cli.main", "service", *arguments]
         self._post = post
         self._report_started = report_started
         self._rng = rng
+        self._stderr = asyncio.subprocess.DEVNULL if quiet else None
         self._task: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self.url = ""
-        self.listening = asyncio.Event()
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._keep_running(), name="offline service")
@@ -59,8 +59,7 @@ class LocalService:
         while True:
             why = await self._run_once(backoff)
             self.url = ""
-            self.listening.clear()
-            log.warning("the offline service ended: %s; starting it again", why)
+            # Whoever takes this logs it; a line of our own would be a second one.
             self._post(PartDegraded(Part.OFFLINE_SERVICE, "offline service restarting", why))
             await asyncio.sleep(backoff.next_delay())
 
@@ -71,6 +70,7 @@ class LocalService:
                 *self._command,
                 stdin=asyncio.subprocess.PIPE,  # it ends when this pipe does
                 stdout=asyncio.subprocess.PIPE,
+                stderr=self._stderr,
             )
         except OSError as error:
             return f"it cannot be started: {error}"
@@ -83,7 +83,6 @@ class LocalService:
             await self._end_process()
             return "it did not say where it listens"
         backoff.reset()
-        self.listening.set()
         self._report_started(self._process.pid)
         self._post(PartReady(Part.OFFLINE_SERVICE, self.url))
         while await stdout.readline():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from typing import TextIO
 
+from device.adapters.journal import TIMELINE
+from device.events import ErrorKind, Part
 from device.ports import Timeline
 
 #: Reports that carry what was said; withheld from the log unless asked for.
@@ -18,18 +20,31 @@ _CHATTY = frozenset({"light", "speech_started", "speech_ended", "reply_audio_rec
 _WARNINGS = frozenset({"error", "fault"})
 
 
+#: The same trouble is told again after this long, or when it had gone in between.
+SAME_CAUSE_S = 300.0
+_MOST_CAUSES = 256
+#: Troubles of the link are over when it opens.
+_LINK_KINDS = frozenset(kind.value for kind in ErrorKind)
+
+Cause = tuple[str, str]  #: kind or part, and its words
+
+
 class LogTimeline:
-    """One readable line of the log per report."""
+    """One readable line of the log per report, and one per trouble however often it is tried
+    again: repeats go to debug level until it recovers or SAME_CAUSE_S have passed."""
 
     def __init__(self, show_spoken: Callable[[], bool]) -> None:
-        self._log = logging.getLogger("parlor.timeline")
+        self._log = logging.getLogger(TIMELINE)
         self._show_spoken = show_spoken
+        self._told: dict[Cause, tuple[float, int]] = {}  # when, and how often since
+
+    @property
+    def remembered(self) -> int:
+        """How many causes count as told."""
+        return len(self._told)
 
     def report(self, event: str, at: float, fields: dict[str, object]) -> None:
-        del at  # the log has its own clock
-        level = logging.DEBUG if event in _CHATTY else logging.INFO
-        if event in _WARNINGS:
-            level = logging.WARNING
+        level, note = self._weigh(event, at, fields)
         if not self._log.isEnabledFor(level):
             return
         hidden = event in SPOKEN and not self._show_spoken()
@@ -38,7 +53,37 @@ class LogTimeline:
             for name, value in fields.items()
             if value not in ("", None) and not (hidden and name in _SECRET_FIELDS)
         ]
-        self._log.log(level, "%s %s", event.replace("_", " "), " ".join(words))
+        self._log.log(level, "%s", " ".join([event.replace("_", " "), *words, *note]))
+
+    def _weigh(self, event: str, at: float, fields: dict[str, object]) -> tuple[int, list[str]]:
+        """The level of a report, and what to add to its line."""
+        kind = str(fields.get("kind", ""))
+        if event == "part_ready":
+            self._recovered({str(fields.get("part", ""))})
+        elif event == "link_opened":
+            self._recovered(_LINK_KINDS)
+        elif event == "link_closed" and kind:
+            # An error with the same words may follow: one cause.
+            return self._trouble((kind, str(fields.get("reason", ""))), at)
+        elif event == "error" and kind == Part.CONFIGURATION.value:
+            return logging.DEBUG, []  # each mistake has been logged, with its line
+        elif event in _WARNINGS:
+            detail = str(fields.get("detail", ""))
+            return self._trouble((kind, detail), at) if detail else (logging.WARNING, [])
+        return (logging.DEBUG if event in _CHATTY else logging.INFO), []
+
+    def _trouble(self, cause: Cause, at: float) -> tuple[int, list[str]]:
+        told_at, repeats = self._told.get(cause, (at, 0))
+        if cause in self._told and at - told_at < SAME_CAUSE_S:
+            self._told[cause] = (told_at, repeats + 1)
+            return logging.DEBUG, []
+        if len(self._told) >= _MOST_CAUSES:
+            self._told.clear()
+        self._told[cause] = (at, 0)
+        return logging.WARNING, [f"({repeats} more times before)"] if repeats else []
+
+    def _recovered(self, kinds: Set[str]) -> None:
+        self._told = {c: told for c, told in self._told.items() if c[0] not in kinds}
 
 
 class JsonLinesTimeline:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from device.audio.format import frames_in, pick_channel
 from device.audio.lanes import UplinkLane, VadLane, WakeLane
+from device.audio.own_sound import OwnSoundMask
 from device.audio.preroll import PrerollRing
 from device.audio.vad import VoiceActivity
 from device.audio.wake import WakeGate
@@ -58,12 +59,14 @@ class Hearing:
         if preroll_ms < 2 * SLICE_MS:
             raise ValueError(f"a preroll of {preroll_ms} ms is shorter than {2 * SLICE_MS} ms")
         self._ring = PrerollRing(frames_in(preroll_ms, rate_hz))
+        self._mask = OwnSoundMask()
         self._gate = WakeGate(rate_hz)
         self._activity = VoiceActivity(0.5, 0, 0)
         self._echo = echo
         self._wake = WakeLane(self._ring, rate_hz, wake, self._gate, echo)
-        self._vad = VadLane(self._ring, rate_hz, vad, self._activity)
+        self._vad = VadLane(self._ring, rate_hz, vad, self._activity, self._mask)
         self._uplink: UplinkLane | None = None
+        self._uplink_from: int | None = None  # asked for; where it starts is not known yet
         self._vad_on = False
         self._vad_from: int | None = None  # where it starts, until it has
         self._started = False
@@ -90,11 +93,21 @@ class Hearing:
 
         The next wake chunk while idle; 0 while VAD or uplink want every period.
         """
-        return 0 if self._vad_on or self._uplink else self._wake.wanted_frame
+        return 0 if self._vad_on or self.uplink_on else self._wake.wanted_frame
+
+    @property
+    def wake_engine(self) -> WakeEngine:
+        """The engine in use."""
+        return self._wake.engine
+
+    def use_wake_engine(self, engine: WakeEngine) -> None:
+        """From the next chunk on ``engine`` scores; nothing else is disturbed."""
+        self._gate.reset()
+        self._wake.engine = engine
 
     @property
     def uplink_on(self) -> bool:
-        return self._uplink is not None
+        return self._uplink is not None or self._uplink_from is not None
 
     def process(self, first_frame: int, samples: Samples) -> list[Event]:
         """The next (n, channels) int16 frames, the first of them ``first_frame``.
@@ -120,12 +133,18 @@ class Hearing:
         frame there is, and ``first_frame`` says so) or in the future. Nothing
         from before it bears on what is sent. Ignored while the uplink is on:
         no frame is sent twice.
+
+        ``at_frame`` of a wake word means that word's end, which may not be known before
+        ``AHEAD_MS`` more was heard (``audio/word_end.py``): until then uplink and VAD wait.
         """
-        if self._uplink is None:
-            self._uplink = UplinkLane(self._ring, self._rate_hz, self._uplink_rate_hz, from_frame)
+        if not self.uplink_on:
+            self._mask.forget_past()
+            self._uplink_from = from_frame
+            self._begin_uplink()
 
     def stop_uplink(self) -> list[Event]:
         """The rest of the audio, then ``UplinkStopped``, also when it was not on."""
+        self._uplink_from = None
         if self._uplink is None:
             return [UplinkStopped(self._ring.end)]
         rest, end_frame = self._uplink.finish()
@@ -139,11 +158,23 @@ class Hearing:
             self._vad_from = self._ring.end
         self._vad_on = on
 
+    def mask(self, on: bool) -> None:
+        """From the newest frame on, the device's own sound is heard (or no longer is).
+
+        The uplink sends zeros for masked frames, one for one, and no speech starts in
+        them. ``start_uplink`` forgets a mask that is over: who started it, spoke then.
+        """
+        if on:
+            self._mask.begin(self._ring.end)
+        else:
+            self._mask.end(self._ring.end)
+
     def advance(self) -> list[Event]:
         """What can be said without new frames: after ``start_uplink`` or
         ``run_vad``, that which lies in the preroll."""
         events: list[Event] = [*self._wake.advance()]
-        if self._vad_on:
+        self._begin_uplink()
+        if self._vad_on and self._uplink_from is None:
             if self._vad_from is not None:
                 self._vad.restart(self._vad_start(self._vad_from))
                 self._vad_from = None
@@ -156,6 +187,20 @@ class Hearing:
         """Forget all that was heard (the microphone is being closed). An uplink
         that is on sends what it has and goes on with whatever comes next."""
         return self._jump(self._ring.end)
+
+    def _begin_uplink(self) -> None:
+        """Once it is known where the uplink starts."""
+        if self._uplink_from is None:
+            return
+        start = self._wake.word_ends.start_for(self._uplink_from)
+        if start is None:
+            return
+        self._uplink = UplinkLane(
+            self._ring, self._rate_hz, self._uplink_rate_hz, start, self._mask
+        )
+        if self._vad_on and self._wake.word_ends.is_detection(self._uplink_from):
+            self._vad_from = start  # it must not take the rest of the wake word for speech
+        self._uplink_from = None
 
     def _append(self, mono: Samples, events: list[Event]) -> None:
         slice_frames = frames_in(SLICE_MS, self._rate_hz)

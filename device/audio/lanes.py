@@ -7,17 +7,18 @@ start in the past, and none changes what another hears. Pure, ear thread only.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
-from device.audio import vad, wake, word_end
+from device.audio import vad, wake
 from device.audio.format import frames_in, pcm_of
+from device.audio.own_sound import OwnSoundMask
 from device.audio.polyphase import LowDelayResampler
 from device.audio.preroll import PrerollRing
 from device.audio.vad import VoiceActivity
 from device.audio.wake import WakeGate
 from device.audio.wake_echo import WakeEcho
+from device.audio.word_end import WordEnds
 from device.events import SpeechEnded, SpeechStarted, UplinkAudio, WakeDetected
 from device.ports import Samples, VadEngine, WakeEngine
 
@@ -80,8 +81,9 @@ class WakeLane:
         gate: WakeGate,
         echo: WakeEcho | None = None,
     ) -> None:
-        self._ring, self._rate_hz = ring, rate_hz
-        self._engine, self._gate, self._echo = engine, gate, echo
+        self.engine = engine
+        self._gate, self._echo = gate, echo
+        self.word_ends = WordEnds(rate_hz)
         self._chunks = _Chunks(ring, rate_hz, wake.CHUNK_SAMPLES)
         self.inferences = 0
 
@@ -93,25 +95,21 @@ class WakeLane:
         found: list[WakeDetected] = []
         for chunk, first_frame, end_frame in self._chunks.take():
             heard = chunk if self._echo is None else self._echo.clean(chunk, first_frame)
-            woken = self._gate.update(self._engine.score(heard), end_frame)
-            found += [self._at_word_end(event) for event in woken]
+            self.word_ends.hear(heard, end_frame)
+            for event in self._gate.update(self.engine.score(heard), end_frame):
+                self.word_ends.expect(event.at_frame)
+                found.append(event)
             self.inferences += 1
         return found
-
-    def _at_word_end(self, event: WakeDetected) -> WakeDetected:
-        """The detection comes late; the person may be in the next word already."""
-        earliest = event.at_frame - frames_in(word_end.LOUDNESS_MS, self._rate_hz)
-        before = self._ring.read(max(earliest, self._ring.oldest), event.at_frame)
-        back = word_end.frames_back(before, self._rate_hz)
-        return replace(event, at_frame=event.at_frame - back)
 
     def restart(self, at_frame: int, forget: bool) -> None:
         """Go on at ``at_frame``; ``forget`` what was heard unless the gap was short."""
         self._chunks.restart(at_frame)
+        self.word_ends.restart(at_frame)
         if self._echo is not None:
             self._echo.restart()
         if forget:
-            self._engine.reset()
+            self.engine.reset()
             self._gate.reset()
 
 
@@ -119,9 +117,14 @@ class VadLane:
     """Runs the voice-activity detector on every 32 ms while it is on."""
 
     def __init__(
-        self, ring: PrerollRing, rate_hz: int, engine: VadEngine, activity: VoiceActivity
+        self,
+        ring: PrerollRing,
+        rate_hz: int,
+        engine: VadEngine,
+        activity: VoiceActivity,
+        mask: OwnSoundMask,
     ) -> None:
-        self._engine, self._activity = engine, activity
+        self._engine, self._activity, self._mask = engine, activity, mask
         self._chunks = _Chunks(ring, rate_hz, vad.CHUNK_SAMPLES)
 
     def restart(self, at_frame: int) -> None:
@@ -132,7 +135,11 @@ class VadLane:
     def advance(self) -> list[SpeechStarted | SpeechEnded]:
         found = []
         for chunk, first_frame, end_frame in self._chunks.take():
-            verdict = self._activity.update(self._engine.probability(chunk), first_frame, end_frame)
+            probability = self._engine.probability(chunk)
+            if not self._activity.speaking and self._mask.touches(first_frame, end_frame):
+                # Our own sound is no onset. Who spoke before it is still speaking.
+                probability = 0.0
+            verdict = self._activity.update(probability, first_frame, end_frame)
             if verdict is not None:
                 found.append(verdict)
         return found
@@ -144,11 +151,18 @@ class UplinkLane:
     The concatenated audio is the resampling of those frames and of nothing
     else, whatever the sizes of the calls. ``first_frame`` and ``end_frame`` of
     the events say which capture frames the audio *represents*; they join
-    without gap or overlap.
+    without gap or overlap. Frames under ``mask`` are sent as zeros.
     """
 
-    def __init__(self, ring: PrerollRing, rate_hz: int, out_hz: int, from_frame: int) -> None:
-        self._ring, self._rate_hz, self._out_hz = ring, rate_hz, out_hz
+    def __init__(
+        self,
+        ring: PrerollRing,
+        rate_hz: int,
+        out_hz: int,
+        from_frame: int,
+        mask: OwnSoundMask,
+    ) -> None:
+        self._ring, self._rate_hz, self._out_hz, self._mask = ring, rate_hz, out_hz, mask
         self._resampler = LowDelayResampler(rate_hz, out_hz)
         self._piece = frames_in(PIECE_MS, rate_hz)
         self._catch_up = frames_in(CATCH_UP_MS, rate_hz)
@@ -194,7 +208,8 @@ class UplinkLane:
         sent = []
         while self._read_to < to_frame:
             upto = min(to_frame, self._read_to + self._piece)
-            ready = self._resampler.process(self._ring.read(self._read_to, upto))
+            heard = self._ring.read(self._read_to, upto)
+            ready = self._resampler.process(self._mask.blank(heard, self._read_to))
             self._read_to = upto
             if len(ready):
                 sent.append(self._event(ready))

@@ -66,7 +66,9 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 after SIGTERM or SIGINT, 1 when the port is taken."""
     parent_pid = os.getppid()
-    settings = config.load(args.config)
+    # Whoever started us has told of the mistakes in the file already, and runs with the rest.
+    outcome = config.read(args.config)
+    settings = outcome.settings if args.exit_with_parent else config.load(args.config)
     start_logging(settings.log.level, os.environ)
     offline = settings.offline
     server = ServerOptions(

@@ -11,26 +11,32 @@ from device.commands import (
     CloseCapture,
     Command,
     Cue,
+    CutPlayback,
     Light,
+    MaskOwnSound,
     OpenCapture,
     PlayCue,
     Report,
     SetVolume,
     ShowLight,
     ShowStatus,
+    StartUplink,
     StopCue,
 )
 from device.core.conversation import Conversation
 from device.core.gesture import ButtonGestures, Gesture
 from device.core.health import Health
 from device.core.indication import Appearance, light_for
+from device.core.own_sounds import OwnSounds
 from device.core.phases import Phase
+from device.core.start_up import StartUp
 from device.core.timers import Timers
 from device.core.tools import Toolbox
 from device.events import (
     ButtonEdge,
     ButtonHeld,
     ButtonPressed,
+    CueFinished,
     ErrorKind,
     Event,
     LinkClosed,
@@ -43,6 +49,7 @@ from device.events import (
     SettingsReloaded,
     SpeechEnded,
     SpeechStarted,
+    StopReason,
     Tick,
     WakeDetected,
 )
@@ -50,18 +57,18 @@ from device.settings import Settings
 
 #: How long the light shows that something just went wrong.
 ERROR_SHOWN_S = 3.0
-#: Without these the appliance does not hear.
-_DEAF = frozenset({Part.MICROPHONE, Part.WAKE})
 #: These are told by a sound too: nobody may be looking.
-_WORTH_A_CUE = _DEAF | {Part.CONFIGURATION}
+_WORTH_A_CUE = frozenset({Part.MICROPHONE, Part.WAKE, Part.CONFIGURATION})
 _FROM_THE_EAR = (WakeDetected, SpeechStarted, SpeechEnded)
 
 
 class Appliance:
     """Everything the appliance knows about itself."""
 
-    def __init__(self, settings: Settings, now: float) -> None:
+    def __init__(self, settings: Settings, now: float, start_up: StartUp | None = None) -> None:
+        """``start_up``: the parts that will tell of themselves; None: none is waited for."""
         self._settings = settings
+        self._start_up = start_up or StartUp()
         self._gestures = ButtonGestures(settings.board.hold_ms, settings.board.debounce_ms)
         self._timers = Timers()
         self._health = Health(settings.service.provider, now)
@@ -69,6 +76,8 @@ class Appliance:
         self.conversation = Conversation(settings, self._toolbox)
         self._running = True
         self._ring_sounds = False
+        self._own_sounds = OwnSounds()
+        self._masked = False
         self._error_until = float("-inf")
         self._light: Light | None = None
         self._status = ""
@@ -80,9 +89,16 @@ class Appliance:
             self._gestures.deadline,
             self._timers.deadline,
             self.conversation.deadlines.next,
+            self._own_sounds.deadline,
+            self._start_up.deadline,
             self._error_until if self._error_until > float("-inf") else None,
         ]
         return min((t for t in times if t is not None), default=None)
+
+    @property
+    def started(self) -> bool:
+        """Every part has told how it is, or is named as starting: READY may be told."""
+        return self._start_up.over
 
     @property
     def named_states(self) -> tuple[str, ...]:
@@ -100,7 +116,7 @@ class Appliance:
     def end(self, now: float) -> list[Command]:
         """The last commands: everything silent, dark and closed."""
         self._running = False
-        commands = self.conversation.abort(now, "shutdown")
+        commands = self.conversation.abort(now, StopReason.ERROR)
         if self._ring_sounds:
             self._ring_sounds = False
             commands.append(StopCue(Cue.RING))
@@ -114,13 +130,14 @@ class Appliance:
 
     def handle(self, event: Event, now: float, wall: float) -> list[Command]:
         """What follows from ``event``."""
-        commands = self._decide(event, now, wall)
+        commands = self._decide(event, now, wall) + self._end_start_up(now)
         for command in commands:
             if isinstance(command, Report) and command.event == "error":
                 self._error_until = now + ERROR_SHOWN_S
         # Every closing edge of the button cuts, also one that is only bounce.
         was_cut = isinstance(event, ButtonEdge) and event.pressed
-        return commands + self._ring(was_cut) + self._indicate(now)
+        commands += self._ring(was_cut)
+        return self._mask(commands, now) + self._indicate(now)
 
     def _decide(self, event: Event, now: float, wall: float) -> list[Command]:
         match event:
@@ -135,10 +152,14 @@ class Appliance:
             case PartDegraded():
                 return self._degrade(event, now)
             case PartReady():
+                self._start_up.told(event)
                 was_degraded = self._health.is_degraded(event.part)
                 self._health.restore(event.part)
                 fields: dict[str, object] = {"part": event.part.value, "detail": event.detail}
                 return [Report("part_ready", fields)] if was_degraded else []
+            case CueFinished():
+                self._own_sounds.finished(event, now)
+                return []
             case PlaybackUnderrun():
                 return [Report("playback_underrun", {"reply_id": event.reply_id, "at": event.at})]
             case SettingsReloaded():
@@ -163,6 +184,7 @@ class Appliance:
     def _tick(self, now: float, wall: float) -> list[Command]:
         if now >= self._error_until:
             self._error_until = float("-inf")
+        self._own_sounds.tick(now)
         commands = self._gesture_commands(self._gestures.tick(now), now, wall)
         began, expired = self._timers.advance(now)
         for timer in began:
@@ -172,47 +194,65 @@ class Appliance:
             commands.append(
                 Report("timer_stopped", {"timer_id": timer.timer_id, "reason": "nobody came"})
             )
-        return commands + self.conversation.tick(now)
+        commands += self.conversation.tick(now)
+        if self.conversation.link_overdue and self._health.trouble is None:
+            self._health.trouble = ErrorKind.NETWORK
+        return commands
 
     def _gesture_commands(self, gestures: list[Gesture], now: float, wall: float) -> list[Command]:
         return [c for gesture in gestures for c in self._decide(gesture, now, wall)]
 
     def _press(self, event: ButtonPressed, now: float, wall: float) -> list[Command]:
+        """The rule: a press ends all that is under way (a ring, a reply, listening,
+        waiting for a reply). Only when nothing is does it begin to listen, or say why
+        it cannot. What sounded was cut by the press's edge, before this is called."""
         commands: list[Command] = [Report("button_pressed", {"at": event.at})]
         rang = self._timers.stop_ringing()
+        commands += [
+            Report("timer_stopped", {"timer_id": t.timer_id, "reason": "button"}) for t in rang
+        ]
         if rang:
-            return commands + [
-                Report("timer_stopped", {"timer_id": t.timer_id, "reason": "button"}) for t in rang
-            ]
+            return commands + self.conversation.abort(now, StopReason.BUTTON)
         if self._health.muted:
-            # A reply may still be sounding (a timer's, say): the press has cut it already.
-            return [*commands, *self.conversation.abort(now, "button"), PlayCue(Cue.MUTED)]
+            commands += self.conversation.abort(now, StopReason.BUTTON)
+            return [*commands, PlayCue(Cue.MUTED)]
+        deaf = self._health.deaf
+        if deaf is not None and self.conversation.would_listen(event):
+            commands += self.conversation.abort(now, StopReason.BUTTON)
+            return [*commands, _trouble(deaf), PlayCue(Cue.ERROR)]
         return commands + self.conversation.handle(event, now, wall)
 
     def _toggle_mute(self, now: float) -> list[Command]:
         self._health.muted = not self._health.muted
         if self._health.muted:
-            commands = self.conversation.abort(now, "muted")
+            commands = self.conversation.abort(now, StopReason.BUTTON)
             return [*commands, CloseCapture(), PlayCue(Cue.MUTED), Report("muted")]
         return [OpenCapture(), PlayCue(Cue.UNMUTED), Report("unmuted")]
 
     def _degrade(self, event: PartDegraded, now: float) -> list[Command]:
+        self._start_up.told(event)
         self._health.degrade(event)
         if event.part is Part.MICROPHONE and self._health.muted:
             return []
-        fields: dict[str, object] = {
-            "kind": event.part.value,
-            "state": event.state,
-            "detail": event.detail,
-            "hint": event.hint,
-        }
-        starting = event.part is Part.OFFLINE_SERVICE and event.state.endswith("starting")
-        commands: list[Command] = [Report("part_degraded" if starting else "error", fields)]
-        if event.part in _DEAF and self.conversation.phase in (Phase.LISTENING, Phase.FOLLOW_UP):
-            commands += self.conversation.abort(now, "microphone lost")
+        commands: list[Command] = [_trouble(event), *self._stop_if_deaf(now)]
         if event.part in _WORTH_A_CUE:
             commands.append(PlayCue(Cue.ERROR))
         return commands
+
+    def _end_start_up(self, now: float) -> list[Command]:
+        """What has not told of itself in time is starting: a state with a name, no error."""
+        starting = self._start_up.advance(now)
+        commands: list[Command] = []
+        for event in starting:
+            self._health.degrade(event)
+            commands.append(Report("part_degraded", _trouble(event).fields))
+        return commands + (self._stop_if_deaf(now) if starting else [])
+
+    def _stop_if_deaf(self, now: float) -> list[Command]:
+        waits_for_speech = self.conversation.phase in (Phase.LISTENING, Phase.FOLLOW_UP)
+        if waits_for_speech and self._health.deaf is not None:
+            return self.conversation.abort(now, StopReason.ERROR)
+        return []
 
     def _ring(self, was_cut: bool) -> list[Command]:
         """The ring sounds while a timer rings and nobody is being listened to or answered."""
@@ -221,6 +261,27 @@ class Appliance:
             return []
         self._ring_sounds = wanted
         return [PlayCue(Cue.RING)] if wanted else [StopCue(Cue.RING)]
+
+    def _mask(self, commands: list[Command], now: float) -> list[Command]:
+        """``commands``, and what keeps our own cues from being taken for speech.
+
+        Who opens the uplink by voice is speaking now: then the cue is cut and its echo
+        let pass, for masking would take the person's words. Any other sound of ours is
+        masked while somebody could be heard.
+        """
+        begun = next((c for c in commands if isinstance(c, StartUplink)), None)
+        by_voice = begun is not None and begun.from_frame is not None
+        if by_voice and self._own_sounds.sounding:
+            commands = [CutPlayback(StopReason.WAKE), *commands]
+            self._own_sounds.forget()
+        for command in commands:
+            self._own_sounds.command(command, now)
+        open_to_speech = self.conversation.phase in (Phase.LISTENING, Phase.FOLLOW_UP)
+        wanted = open_to_speech and self._own_sounds.sounding
+        if wanted == self._masked:
+            return commands
+        self._masked = wanted
+        return [*commands, MaskOwnSound(wanted)]
 
     def _indicate(self, now: float) -> list[Command]:
         conversation = self.conversation
@@ -246,3 +307,13 @@ class Appliance:
             self._status = status
             commands.append(ShowStatus(status))
         return commands
+
+
+def _trouble(event: PartDegraded) -> Report:
+    fields: dict[str, object] = {
+        "kind": event.part.value,
+        "state": event.state,
+        "detail": event.detail,
+        "hint": event.hint,
+    }
+    return Report("error", fields)

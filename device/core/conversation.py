@@ -53,8 +53,6 @@ from device.events import (
 )
 from device.settings import Settings
 
-#: A press and the cut it caused reach the core one after the other.
-SAME_PRESS_S = 0.5
 #: With ``send_wake_word``: enough to hold any wake word.
 WAKE_WORD_S = 1.5
 #: These will not go away by waiting: the person is told at once.
@@ -93,8 +91,8 @@ class Conversation(Answering):
             "no_speech": lambda now: self._give_up(now, "no_speech"),
             "too_long": lambda now: self._give_up(now, "too_long"),
             "end_of_turn": self._due_end_of_turn,
-            "waiting_cue": lambda _now: self._out.append(PlayCue(Cue.WAITING)),
-            "no_link": self._no_service,
+            "waiting_cue": self._due_waiting_cue,
+            "no_link": self._due_no_link,
             "no_reply": lambda now: self._fail(now, ErrorKind.SERVICE, "no reply in time"),
             "follow_up_over": self._become_idle,
             "idle_close": lambda _now: self._close_idle_link(),
@@ -119,12 +117,26 @@ class Conversation(Answering):
             self._due[name](now)
         return self._out
 
-    def abort(self, now: float, cause: str) -> list[Command]:
-        """Mute, a lost microphone, shutdown: back to idle from anywhere."""
+    def abort(self, now: float, reason: StopReason) -> list[Command]:
+        """Mute, a press, a lost microphone, shutdown: back to idle from anywhere."""
         self._out = []
-        self._abandon(now, StopReason.ERROR if cause != "muted" else StopReason.BUTTON)
+        self._abandon(now, reason)
         self._become_idle(now)
         return self._out
+
+    @property
+    def link_overdue(self) -> bool:
+        """We gave up waiting for the link, and no attempt has told why. Until it opens."""
+        return self._link_overdue
+
+    def would_listen(self, press: ButtonPressed) -> bool:
+        """Whether this press begins to listen, rather than ending what is under way.
+
+        The edge of a press cuts before the press is told, so the cut it caused is known
+        here, and happened no earlier than the press. A cut of an earlier press did.
+        """
+        has_cut = press.at <= self._cut_by_button_at
+        return self.phase in (Phase.IDLE, Phase.FOLLOW_UP) and not has_cut
 
     # --- opening and closing the user's turn -----------------------------------
 
@@ -146,21 +158,19 @@ class Conversation(Answering):
         self._listen(now, "wake", from_frame)
 
     def _on_press(self, event: ButtonPressed, now: float) -> None:
-        if event.at - self._cut_by_button_at < SAME_PRESS_S:
-            self._cut_by_button_at = float("-inf")
-            return  # this press has already silenced the reply
-        if self.phase in (Phase.IDLE, Phase.FOLLOW_UP):
+        if self.would_listen(event):
             self._listen(now, "button", None)
-            return
-        self._abandon(now, StopReason.BUTTON)
-        self._become_idle(now)
+        elif self.phase is not Phase.IDLE:
+            self._abandon(now, StopReason.BUTTON)
+            self._become_idle(now)
 
     def _listen(self, now: float, opened_by: str, from_frame: int | None) -> None:
         self._move(Phase.LISTENING)
         self._log = TurnLog(now, opened_by)
         self._speech_seen = False
+        self._pause_lasts_from = now
         self._ends_conversation = self._broken = False
-        self._commit_when_stopped = False
+        self._commit_when_stopped = self._waiting_cue_owed = False
         self.uplink_open = True
         self._out += [WarmPlayback(True), RunVad(True), StartUplink(from_frame)]
         self._report("uplink_started", opened_by=opened_by, from_frame=from_frame)
@@ -169,6 +179,7 @@ class Conversation(Answering):
         if self._link_open:
             self._log.mark("link_opened", now)
         else:
+            self._link_failed = False
             self._out.append(OpenLink())
             self.deadlines.set("waiting_cue", now + self._turn.waiting_cue_s)
             self.deadlines.set("no_link", now + self._service.connect_timeout_s)
@@ -188,6 +199,9 @@ class Conversation(Answering):
             self._report("speech_started", source="device", at_frame=event.at_frame)
             self._hear_speech(now)
 
+            # The waiting cue is not played into what is being said.
+            self._pause_lasts_from = float("inf")
+
     def _hear_speech(self, now: float) -> None:
         if not self._speech_seen:
             self._speech_seen = True
@@ -199,12 +213,17 @@ class Conversation(Answering):
             return
         quiet_s = self._vad.hangover_ms / 1000
         self._report("speech_ended", source="device", at_frame=event.at_frame)
+        self._pause_lasts_from = now - quiet_s + self._turn.silence_ms / 1000
+        if self._waiting_cue_owed:
+            self.deadlines.set("waiting_cue", self._pause_lasts_from)
         if self._log:
             self._log.mark("speech_ended", now - quiet_s)
         if self._service.turn_detection == "device":
             self.deadlines.set("end_of_turn", now - quiet_s + self._turn.silence_ms / 1000)
-        # The service may have heard nothing worth a turn; do not listen for ever.
-        self.deadlines.set("no_speech", now + self._turn.no_speech_s)
+        if self._link_open:
+            # The service may have heard nothing worth a turn; do not listen for ever.
+            self.deadlines.set("no_speech", now + self._turn.no_speech_s)
+        # Else it has heard nothing at all yet, and "no_link" says how long we wait.
 
     def _on_uplink_stopped(self, _event: UplinkStopped, _now: float) -> None:
         if self._commit_when_stopped:
@@ -225,8 +244,17 @@ class Conversation(Answering):
         if self.phase is Phase.LISTENING:
             self._report("speech_ended", source="service", audio_ms=event.audio_ms)
 
-    def _on_turn_committed(self, _event: TurnCommitted, now: float) -> None:
-        if self.phase is Phase.LISTENING:
+    def _on_turn_committed(self, event: TurnCommitted, now: float) -> None:
+        """The codec and the runtime see to it that this is about the turn that listens now.
+
+        Only where the device ends its turns itself can it be about another: our commits are
+        answered when we have ended the turn.
+        """
+        if self.phase is not Phase.LISTENING:
+            return
+        if self._service.turn_detection == "device":
+            self._report("commit_ignored", item_id=event.item_id)
+        else:
             self._end_turn(now, "committed")
 
     def _end_turn(self, now: float, reason: str) -> None:
@@ -244,9 +272,14 @@ class Conversation(Answering):
 
     def _on_link_opened(self, event: LinkOpened, now: float) -> None:
         self._link_open = True
+        self._link_overdue = self._link_failed = False
+        self._waiting_cue_owed = False
         self.deadlines.drop("waiting_cue", "no_link")
         if self._log and self.phase is Phase.LISTENING:
             self._log.mark("link_opened", now)
+        said_all = self._speech_seen and self._pause_lasts_from < float("inf")
+        if self.phase is Phase.LISTENING and said_all:
+            self.deadlines.set("no_speech", now + self._turn.no_speech_s)
         self._report("link_opened", session_id=event.session_id)
         if self.phase is Phase.IDLE:
             self.deadlines.set("idle_close", now + self._service.idle_close_s)
@@ -254,9 +287,10 @@ class Conversation(Answering):
     def _on_link_closed(self, event: LinkClosed, now: float) -> None:
         self._link_open = False
         self.deadlines.drop("idle_close")
-        self._report("link_closed", reason=event.reason)
         if event.kind is None:
+            self._report("link_closed", reason=event.reason)
             return
+        self._report("link_closed", reason=event.reason, kind=event.kind.value)
         if event.kind not in HOPELESS:
             self._out.append(OpenLink())  # so that the light tells the truth
         if self.phase is Phase.SPEAKING and self._playing:
@@ -270,6 +304,7 @@ class Conversation(Answering):
             self._become_idle(now)
 
     def _on_link_failed(self, event: LinkFailed, now: float) -> None:
+        self._link_failed = True
         self._report("error", kind=event.kind.value, detail=event.detail, attempt=event.attempt)
         if self.phase is Phase.LISTENING and event.kind in HOPELESS:
             self._no_service(now, reopen=False)
@@ -278,6 +313,14 @@ class Conversation(Answering):
         self._report("error", kind=event.kind.value, detail=event.detail, fatal=event.fatal)
         if self.phase is Phase.THINKING and event.kind is ErrorKind.QUOTA:
             self._fail(now, event.kind, event.detail)
+
+    def _due_no_link(self, now: float) -> None:
+        """A network that swallows everything lets no attempt fail before we give up."""
+        if not self._link_failed:
+            self._link_overdue = True
+            words = f"no connection within {self._service.connect_timeout_s:g} s"
+            self._report("error", kind=ErrorKind.NETWORK.value, detail=words)
+        self._no_service(now)
 
     def _no_service(self, now: float, reopen: bool = True) -> None:
         """The words kept for the service go nowhere: forget them and listen for the wake
@@ -288,6 +331,16 @@ class Conversation(Answering):
             self._out.append(OpenLink())
         self._out.append(PlayCue(Cue.ERROR))
         self._become_idle(now)
+
+    def _due_waiting_cue(self, now: float) -> None:
+        """Not before a pause has lasted: while the cue sounds, nothing is sent."""
+        if now >= self._pause_lasts_from:
+            self._waiting_cue_owed = False
+            self._out.append(PlayCue(Cue.WAITING))
+        elif self._pause_lasts_from == float("inf"):
+            self._waiting_cue_owed = True
+        else:
+            self.deadlines.set("waiting_cue", self._pause_lasts_from)
 
     def _close_idle_link(self) -> None:
         self._link_open = False  # a wake that is on its way must open it anew

@@ -13,9 +13,6 @@ class Deadlines:
     def next(self) -> float | None:
         return min(self._times.values(), default=None)
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._times
-
     def set(self, name: str, at: float) -> None:
         self._times[name] = at
 

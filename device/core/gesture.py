@@ -47,11 +47,6 @@ class ButtonGestures:
         self._debounce_s = debounce_ms / 1000
 
     @property
-    def is_down(self) -> bool:
-        """The believed state of the button."""
-        return self._down
-
-    @property
     def deadline(self) -> float | None:
         """When :meth:`tick` wants to be called next, or None."""
         if not self._down:

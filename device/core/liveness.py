@@ -46,14 +46,6 @@ class Watchdog:
             raise ValueError(f"allowance of {name} must be positive, not {allowance_s}")
         self._parts[name] = _Part(allowance_s, count, now)
 
-    def forget(self, name: str) -> None:
-        """``name`` was stopped on purpose; nothing is expected of it any more."""
-        self._parts.pop(name, None)
-
-    @property
-    def expected(self) -> tuple[str, ...]:
-        return tuple(self._parts)
-
     def judge(self, counts: Mapping[str, int], now: float) -> Liveness:
         """``counts`` holds the counter of every expected part; one that is absent
         stands still. A counter that fell was restarted, which is progress too."""

@@ -21,11 +21,6 @@ class Backoff:
         self._rng = rng
         self._failures = 0
 
-    @property
-    def failures(self) -> int:
-        """How often in a row ``next_delay`` was asked."""
-        return self._failures
-
     def next_delay(self) -> float:
         """One more failure: wait this long."""
         # The exponent is bounded so that no number of failures overflows.

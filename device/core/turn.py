@@ -42,10 +42,14 @@ class TurnState:
         self.uplink_open = False
         self.deadlines = Deadlines()
         self._link_open = False
+        self._link_failed = False  # an attempt has, and was told, since it was asked for
+        self._link_overdue = False
         self._guard = SelfWakeGuard()
         self._replies = Replies()
         self._log: TurnLog | None = None
         self._speech_seen = False
+        self._pause_lasts_from = 0.0  # from then on it is a pause; infinite: speech
+        self._waiting_cue_owed = False  # it was due while somebody spoke
         self._commit_when_stopped = False
         self._playing: str = ""  # reply that is audible
         self._playing_since = 0.0

@@ -24,6 +24,7 @@ from device.doctor.machine import (
     check_python,
     memory_mb,
 )
+from device.doctor.quiet import hushed
 from device.doctor.sound import Heard
 from device.settings import BoardSettings, Settings
 
@@ -45,7 +46,7 @@ def examine(path: Path | None, environ: Mapping[str, str]) -> Iterator[Check]:
     yield from guarded("sound cards", lambda: _sound(settings))
     yield from guarded("button, lights", lambda: _pins(settings.board))
     yield from guarded("wake words", lambda: _engines(settings))
-    yield from guarded("speech service", lambda: _service(settings, environ))
+    yield from guarded("speech service", lambda: _service(settings, environ, path))
 
 
 def guarded(name: str, checks: Callable[[], list[Check]]) -> list[Check]:
@@ -151,13 +152,13 @@ def _engines(settings: Settings) -> list[Check]:
 
     return [
         check_wake_models(lambda: find_wake_models(settings.wake.words)),
-        check_wake_engine(lambda: make_wake_engine(settings.wake)),
-        check_vad(SileroVad),
-        check_voice(Espeak),
+        check_wake_engine(hushed(lambda: make_wake_engine(settings.wake))),
+        check_vad(hushed(SileroVad)),
+        check_voice(hushed(Espeak)),
     ]
 
 
-def _service(settings: Settings, environ: Mapping[str, str]) -> list[Check]:
+def _service(settings: Settings, environ: Mapping[str, str], path: Path | None) -> list[Check]:
     from device.doctor.service import check_service
 
-    return asyncio.run(check_service(settings, environ))
+    return asyncio.run(check_service(settings, environ, path))

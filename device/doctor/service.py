@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
+from pathlib import Path
 
 from device.adapters.clock import SystemClock
 from device.adapters.link import WebSocketLink
@@ -60,15 +61,30 @@ def verdict(where: str, event: Event | None, waited_s: float) -> Check:
             return fail(NAME, f"{where} said nothing for {waited_s:g} s", DO[ErrorKind.NETWORK])
 
 
-async def check_service(settings: Settings, environ: Mapping[str, str]) -> list[Check]:
-    """Start the offline service if it is the one, then open a session."""
+def service_arguments(path: Path | None) -> list[str]:
+    """As the appliance starts it, but for the port: its own may be in use by the appliance."""
+    arguments = ["--port", "0", "--exit-with-parent"]
+    return arguments if path is None else [*arguments, "--config", str(path)]
+
+
+async def check_service(
+    settings: Settings, environ: Mapping[str, str], path: Path | None = None
+) -> list[Check]:
+    """Start the offline service if it is the one, then open a session.
+
+    ``path`` is the configuration file that ``settings`` came from (None: the default): the
+    service reads it too, as it does when the appliance runs.
+    """
     if settings.service.provider != OFFLINE:
         where = settings.service.url.partition("?")[0] or settings.service.provider
         return [await _open_session(settings, environ, where, "")]
     if settings.service.url:
         return [await _open_session(settings, environ, settings.service.url, "")]
     events: asyncio.Queue[Event] = asyncio.Queue()
-    service = LocalService([], events.put_nowait, lambda _pid: None, random.Random())
+    # Quiet: its log lines would stand between the findings.
+    service = LocalService(
+        service_arguments(path), events.put_nowait, lambda _pid: None, random.Random(), quiet=True
+    )
     service.start()
     try:
         event = await events.get()  # LocalService bounds its own start

@@ -21,8 +21,6 @@ class Backlog:
         self._queue: deque[ServiceCommand] = deque()
         self._limit = audio_limit
         self._audio = 0
-        #: Bytes of audio thrown away because too much waited, since the beginning.
-        self.dropped = 0
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -77,7 +75,6 @@ class Backlog:
             lost += len(oldest.pcm)
             del self._queue[index]
         self._audio -= lost
-        self.dropped += lost
         return lost
 
     def _forget_uncommitted(self) -> None:

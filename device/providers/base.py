@@ -21,6 +21,9 @@ And the codec obeys these:
    whether that was a failed attempt or a lost session, and when to try again.
 3. Each ReplyStarted is followed by exactly one ReplyDone, unless the session ends first.
 4. Nothing the other side sends makes it raise.
+5. After ``ClearInput`` it emits nothing that the service says of the audio from before it:
+   ServiceSpeechStarted, ServiceSpeechStopped and TurnCommitted are always about what was
+   sent since, and a reply that the service began to audio taken back is not emitted at all.
 
 A service with a hand-shake over HTTP answers ``start`` with ``HttpRequest`` and
 ``http_answered`` with ``Connect``. One with a keep-alive of its own sets

@@ -9,6 +9,8 @@ Rulings where the protocol leaves room:
   it is dropped and reported once, as ServiceTrouble.
 - After ``CancelReply`` nothing of that reply is emitted any more, neither audio
   nor words nor calls, except its ReplyDone.
+- From ``input_audio_buffer.clear`` to its ``cleared`` the service speaks of audio that we
+  have taken back: its verdicts, and the transcript and answer they cause, are dropped.
 - ``response.create`` waits while a reply is under way or about to begin; a
   request that crossed a reply of the service's own is made again after it.
 - Truncating what was received whole and heard to the end is not sent: the service
@@ -36,11 +38,7 @@ from device.commands import (
 from device.events import (
     ErrorKind,
     LinkOpened,
-    ServiceSpeechStarted,
-    ServiceSpeechStopped,
     ServiceTrouble,
-    TurnCommitted,
-    UserTranscript,
 )
 from device.providers import openai_frames as frames
 from device.providers.backlog import Backlog
@@ -55,13 +53,12 @@ from device.providers.base import (
     SessionSpec,
 )
 from device.providers.openai_errors import Explainer, Fault
+from device.providers.openai_input import UserInput
 from device.providers.openai_responses import Responses
 from device.providers.openai_wire import Malformed, Message, mapping, parse, text
 
 DEFAULT_MODEL = "gpt-realtime-2.1"
 SESSION_CAP_S = 3600.0
-#: The service takes no turn shorter than this.
-SHORTEST_TURN_BYTES = 100 * frames.BYTES_PER_MS
 BACKLOG_BYTES = 20_000 * frames.BYTES_PER_MS
 MALFORMED_LIMIT = 100
 #: Kinds of unknown events that are worth a line in the log, at most.
@@ -87,7 +84,6 @@ _OF_NO_USE = frozenset(
         "conversation.item.truncated",
         "conversation.item.input_audio_transcription.segment",
         "conversation.item.input_audio_transcription.updated",
-        "input_audio_buffer.cleared",
         "input_audio_buffer.timeout_triggered",
         "input_audio_buffer.dtmf_event_received",
         "output_audio_buffer.started",
@@ -123,23 +119,18 @@ class OpenAIRealtime:
         self._update_id = ""
         self._ids = 0
         self._waiting = Backlog(BACKLOG_BYTES)
-        self._uncommitted = 0
         self._malformed = 0
         self._malformed_in_a_row = 0
-        self._unknown: dict[str, int] = {}
+        self._unknown: set[str] = set()
         self._truncations: deque[str] = deque(maxlen=64)
         self._responses = Responses(spec, self._explain, self._next_id)
+        self._input = UserInput(spec, self._explain, self._next_id, self._responses)
         self._handlers: dict[str, Callable[[Message, float], list[Output]]] = {
             "session.created": self._on_greeting,
             "conversation.created": self._on_greeting,
             "session.updated": self._on_session_updated,
             "error": self._on_error,
-            "input_audio_buffer.speech_started": self._on_speech_started,
-            "input_audio_buffer.speech_stopped": self._on_speech_stopped,
-            "input_audio_buffer.committed": self._on_committed,
-            "conversation.item.input_audio_transcription.delta": self._on_user_words,
-            "conversation.item.input_audio_transcription.completed": self._on_user_transcript,
-            "conversation.item.input_audio_transcription.failed": self._on_no_transcript,
+            **self._input.handlers,
             **self._responses.handlers,
         }
 
@@ -154,11 +145,6 @@ class OpenAIRealtime:
         if self._stage in (Stage.GREETING, Stage.CONFIGURING):
             return self._handshake_due
         return self._responses.due if self._stage is Stage.READY else None
-
-    @property
-    def unknown_events(self) -> int:
-        """Events that were passed over because nobody here knows them."""
-        return sum(self._unknown.values())
 
     def start(self, now: float) -> list[Output]:
         key = self._spec.key
@@ -244,13 +230,11 @@ class OpenAIRealtime:
     def _perform(self, command: ServiceCommand, now: float) -> list[Output]:
         match command:
             case AppendAudio(pcm):
-                self._uncommitted += len(pcm)
-                return [SendFrame(frames.append(pcm))] if pcm else []
+                return self._input.append(pcm)
             case CommitTurn():
-                return self._commit(now)
+                return self._input.commit(now)
             case ClearInput():
-                self._uncommitted = 0
-                return [SendFrame(frames.clear(self._next_id()))]
+                return self._input.clear(now)
             case CancelReply(reply_id):
                 return self._responses.cancel(reply_id)
             case TruncateReply(item_id, heard_ms):
@@ -259,20 +243,6 @@ class OpenAIRealtime:
                 return self._responses.answer_call(call_id, output, now)
             case RequestReply(instructions):
                 return self._responses.request(instructions, now)
-
-    def _commit(self, now: float) -> list[Output]:
-        # With the service's VAD the buffer may have been taken at any moment, so only
-        # the device's own turns can be measured here.
-        if self._spec.device_ends_turn and self._uncommitted < SHORTEST_TURN_BYTES:
-            self._uncommitted = 0
-            words = "the turn was too short for the service"
-            return [
-                SendFrame(frames.clear(self._next_id())),
-                Emit(ServiceTrouble(ErrorKind.PROTOCOL, words)),
-            ]
-        self._uncommitted = 0
-        commit = SendFrame(frames.commit(self._next_id()))
-        return [commit, *self._responses.request("", now)]
 
     def _truncate(self, item_id: str, heard_ms: int) -> list[Output]:
         item = self._responses.ledger.find_item(item_id)
@@ -325,7 +295,9 @@ class OpenAIRealtime:
             return self._end(Fault(fault.kind, words, True))
         if event_id and event_id in self._truncations:
             return [Note(f"truncation was refused: {fault.detail}")]
-        handled = self._responses.refused(event_id, fault, now)
+        handled = self._input.refused(event_id, fault)
+        if handled is None:
+            handled = self._responses.refused(event_id, fault, now)
         if handled is not None:
             return handled
         return [Emit(ServiceTrouble(fault.kind, fault.detail))]
@@ -344,39 +316,10 @@ class OpenAIRealtime:
     def _on_unknown(self, name: str) -> list[Output]:
         if name in _OF_NO_USE or name.startswith(_OF_NO_USE_FAMILIES):
             return []
-        known = name in self._unknown
-        if not known and len(self._unknown) >= UNKNOWN_NOTED:
-            name, known = "(others)", True
-        self._unknown[name] = self._unknown.get(name, 0) + 1
-        return [] if known else [Note(f"unknown event {self._explain.clean(name, 80)}: ignored")]
-
-    # --- events of the user's turn --------------------------------------------------------
-
-    def _on_speech_started(self, message: Message, now: float) -> list[Output]:
-        self._responses.user_speaks()
-        return [Emit(ServiceSpeechStarted(message.whole("audio_start_ms")))]
-
-    def _on_speech_stopped(self, message: Message, now: float) -> list[Output]:
-        return [Emit(ServiceSpeechStopped(message.whole("audio_end_ms")))]
-
-    def _on_committed(self, message: Message, now: float) -> list[Output]:
-        if not self._spec.device_ends_turn:
-            self._responses.expect(now)
-        return [Emit(TurnCommitted(message.text("item_id")))]
-
-    def _on_user_words(self, message: Message, now: float) -> list[Output]:
-        words = message.text("delta")
-        if not words:
+        if name in self._unknown or len(self._unknown) >= UNKNOWN_NOTED:
             return []
-        return [Emit(UserTranscript(words, final=False, item_id=message.text("item_id")))]
-
-    def _on_user_transcript(self, message: Message, now: float) -> list[Output]:
-        words = message.text("transcript")
-        return [Emit(UserTranscript(words, final=True, item_id=message.text("item_id")))]
-
-    def _on_no_transcript(self, message: Message, now: float) -> list[Output]:
-        fault = self._explain.error(message.object("error"))
-        return [Note(f"the user's words were not transcribed: {fault.detail}")]
+        self._unknown.add(name)
+        return [Note(f"unknown event {self._explain.clean(name, 80)}: ignored")]
 
     # --- small things -------------------------------------------------------------------------
 

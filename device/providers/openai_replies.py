@@ -51,6 +51,7 @@ class Reply:
     done: bool = False
     status: str = ""
     cancelled: bool = False  #: we called it off
+    disowned: bool = False  #: it answers an abandoned turn: nobody is told of it
     called: bool = False  #: it asked for at least one tool
     unanswered: set[str] = field(default_factory=set)
     item_ids: list[str] = field(default_factory=list)

@@ -27,6 +27,8 @@ from device.providers.openai_wire import Message, flatten_numbers, mapping, obje
 _STATUSES = ("completed", "cancelled", "failed", "incomplete")
 #: Requests whose refusal is still recognised.
 _REMEMBERED_REQUESTS = 16
+#: The answer to an abandoned turn begins within this time, if at all.
+UNWANTED_WITHIN_S = 5.0
 _BUSY = "conversation_already_has_active_response"
 
 
@@ -40,8 +42,9 @@ class Responses:
         self.ledger = Replies()
         #: When the silence of the service becomes a trouble, or None.
         self.due: float | None = None
-        self._awaited = False  # a reply was asked for (or promised) and has not begun
-        self._cancel_next = False
+        # Replies that have not begun, in the order of what causes them. None: asked for, or
+        # promised. A time: it answers an abandoned turn, and will not begin after that.
+        self._coming: deque[float | None] = deque()
         self._held: deque[str] = deque()  # instructions of requests that wait their turn
         self._asked: dict[str, str] = {}  # event id of a request -> its instructions
         self._unnamed = 0
@@ -62,6 +65,11 @@ class Responses:
             "response.content_part.done": self._on_progress,
         }
 
+    @property
+    def _awaited(self) -> bool:
+        """A reply that is wanted has not begun."""
+        return None in self._coming
+
     # --- asking ---------------------------------------------------------------------
 
     def request(self, instructions: str, now: float) -> list[Output]:
@@ -77,8 +85,15 @@ class Responses:
         """
         if "" in self._held:
             self._held.remove("")
-        self._awaited = True
+        # The speech of this turn has interrupted the answer to any turn before it.
+        self._coming.clear()
+        self._coming.append(None)
         self._watch(now)
+
+    def disown(self, now: float) -> None:
+        """The service took a turn that we had abandoned, and answers it by itself: that
+        reply is cancelled when it begins, and nobody is told of it."""
+        self._coming.append(now + UNWANTED_WITHIN_S)
 
     def refused(self, event_id: str, fault: Fault, now: float) -> list[Output] | None:
         """An error about one of our requests; None when it is about something else."""
@@ -91,8 +106,11 @@ class Responses:
             # A reply of the service's own came first. Ask again when it is done;
             # until it shows itself nothing else is asked for either.
             self._held.appendleft(instructions)
+            came_first_is_known = self.ledger.active or any(self._coming)
+            if came_first_is_known:
+                self._forget_awaited()
             return []
-        self._awaited = False
+        self._forget_awaited()
         self._watch(now)
         return [Emit(ServiceTrouble(fault.kind, fault.detail)), *self._ask(now)]
 
@@ -104,20 +122,14 @@ class Responses:
         self._asked[event_id] = instructions
         if len(self._asked) > _REMEMBERED_REQUESTS:
             del self._asked[next(iter(self._asked))]
-        self._awaited = True
+        self._coming.append(None)
         self._watch(now)
         return [SendFrame(frames.create_response(event_id, instructions))]
 
     # --- calling off -------------------------------------------------------------------
 
     def cancel(self, reply_id: str) -> list[Output]:
-        """Stop generating; an empty id means whatever is under way or about to begin."""
-        if not reply_id:
-            self._cancel_next = self._awaited
-            outputs: list[Output] = []
-            for reply in self.ledger.active:
-                outputs += self.cancel(reply.reply_id)
-            return outputs
+        """Stop generating; a reply that has not begun is cancelled when it does."""
         reply = self.ledger.entry(reply_id)
         was_cancelled, reply.cancelled = reply.cancelled, True
         if was_cancelled or not reply.active:
@@ -132,12 +144,15 @@ class Responses:
     def time_out(self, now: float) -> list[Output]:
         """No sign of life: report it and give up what is under way."""
         words = f"no sign of a reply for {self._spec.reply_timeout_s:g} s"
-        outputs: list[Output] = [Emit(ServiceTrouble(ErrorKind.SERVICE, words))]
+        outputs: list[Output] = []
+        if self._awaited or not all(reply.disowned for reply in self.ledger.active):
+            outputs.append(Emit(ServiceTrouble(ErrorKind.SERVICE, words)))
         for reply in self.ledger.active:
             outputs += self.cancel(reply.reply_id)
             reply.done, reply.status = True, "failed"
-            outputs.append(Emit(ReplyDone(reply.reply_id, "failed", words)))
-        self._awaited = False
+            if not reply.disowned:
+                outputs.append(Emit(ReplyDone(reply.reply_id, "failed", words)))
+        self._coming.clear()
         self._held.clear()
         self.due = None
         return outputs
@@ -171,14 +186,27 @@ class Responses:
         if reply.announced:
             return []
         reply.announced = True
-        self._awaited = False
+        if self._is_disowned(now):
+            reply.disowned = reply.cancelled = True
+            self._watch(now)
+            return [SendFrame(frames.cancel(self._next_id(), reply.reply_id))]
         outputs: list[Output] = [Emit(ReplyStarted(reply.reply_id))]
-        if reply.cancelled or self._cancel_next:
-            reply.cancelled = True
+        if reply.cancelled:
             outputs.append(SendFrame(frames.cancel(self._next_id(), reply.reply_id)))
-        self._cancel_next = False
         self._watch(now)
         return outputs
+
+    def _is_disowned(self, now: float) -> bool:
+        """Whether the reply that begins now answers an abandoned turn."""
+        while self._coming:
+            until = self._coming.popleft()
+            if until is None or now < until:
+                return until is not None
+        return False
+
+    def _forget_awaited(self) -> None:
+        if None in self._coming:
+            self._coming.remove(None)
 
     def _reply_of(self, message: Message, now: float) -> tuple[Reply, list[Output]]:
         """The reply a message belongs to; it may begin with this message."""
@@ -296,6 +324,8 @@ class Responses:
         reply.status = status if status in _STATUSES else ("failed" if error else "completed")
         if reply.cancelled:
             reply.status = "cancelled"
+        if reply.disowned:
+            return []
         outputs: list[Output] = []
         detail = self._explain.clean(text(details, "reason"), 80)
         if reply.status == "failed":

@@ -7,6 +7,10 @@ from typing import Any, TextIO
 
 from device.simulator.timeline import Entry
 
+WIDTH = 110  #: columns that a line may fill
+_NARROWEST = 40
+INDENT = " " * 32  #: below the words of an event
+
 _QUIET = {"led", "light", "speech_started", "turn_reported", "button_noticed", "release_noticed"}
 
 #: event -> (sign, colour, who)
@@ -34,6 +38,7 @@ _STYLE: dict[str, tuple[str, str]] = {
     "fault": ("x", "1;31"),
     "error": ("x", "1;31"),
     "service_started": ("=", "2"),
+    "service_unreachable": ("x", "31"),
     "turn": ("~", "1;37"),
 }
 
@@ -58,8 +63,10 @@ class Console:
             return
         sign, colour = _STYLE.get(entry.event, ("-", "0"))
         when = "  start" if self.t0 is None else f"{entry.at - self.t0:7.3f}"
-        words = f"{entry.event.replace('_', ' '):<20} {_describe(entry)}".rstrip()
-        self._write(f"{when}  {sign} {words}", colour)
+        words = f"{entry.event.replace('_', ' '):<20} "
+        first = f"{when}  {sign} {words}"
+        for line in _folded(first, _describe(entry)):
+            self._write(line, colour)
 
     def note(self, text: str, colour: str = "2") -> None:
         """A line of the simulator's own."""
@@ -89,7 +96,7 @@ def _describe(entry: Entry) -> str:
         return f"“{fields.get('text', '')}”"
     if entry.event == "turn":
         return turn_words(fields)
-    return "  ".join(f"{k}={_short(v)}" for k, v in fields.items() if v not in ("", None))
+    return "  ".join(f"{k}={_plain(v)}" for k, v in fields.items() if v not in ("", None))
 
 
 def turn_words(fields: dict[str, Any]) -> str:
@@ -106,6 +113,23 @@ def turn_words(fields: dict[str, Any]) -> str:
     return ", ".join(parts) or "no latency measured"
 
 
-def _short(value: Any) -> str:
-    text = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-    return text if len(text) <= 100 else text[:97] + "..."
+def _plain(value: Any) -> str:
+    return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def _folded(first: str, text: str) -> list[str]:
+    """``text`` behind ``first``, on as many lines as it takes; the others are indented.
+
+    Folded at spaces only, and nothing is left out: an address or a path that is longer
+    than a line stays whole.
+    """
+    width = max(WIDTH, len(first) + _NARROWEST)
+    # Not textwrap's own notion of spaces: it would drop or turn those inside of values.
+    lines, line = [], first
+    for word in text.split(" "):
+        joined = line + word if line in (first, INDENT) else f"{line} {word}"
+        if len(joined) > width and line not in (first, INDENT):
+            lines.append(line)
+            joined = INDENT + word
+        line = joined
+    return [kept.rstrip() for kept in [*lines, line]]

@@ -22,6 +22,7 @@ from device.simulator.console import Console
 from device.simulator.cues import Cues
 from device.simulator.evidence import Evidence
 from device.simulator.faults import Faults
+from device.simulator.naming import Names
 from device.simulator.outcome import Outcome, recorded, warnings, write_results
 from device.simulator.overlay import overlay, to_toml, upstream_of
 from device.simulator.panel_socket import PanelSocket
@@ -84,12 +85,25 @@ class Director:
         self._timeline.listen(self._became_ready)
         spec = asdict(self._scenario.room)
         with Room(**spec, fifo_ms=FIFO_MS, directory=self._out) as room:
-            panel = PanelSocket(self._timeline.add_reported)
             trouble = Trouble()
             offline_port = free_port()
-            proxy = RecordingProxy(upstream_of(self._config, offline_port), self._wire, trouble)
-            await panel.start()
+            upstream = upstream_of(self._config, offline_port)
+            proxy = RecordingProxy(
+                upstream,
+                self._wire,
+                trouble,
+                on_unreachable=lambda why, at: self._timeline.add(
+                    "service_unreachable", at, reason=why
+                ),
+            )
             await proxy.start()
+            names = Names(f"127.0.0.1:{proxy.port}", upstream.name)
+            panel = PanelSocket(
+                lambda event, at, fields: self._timeline.add_reported(
+                    event, at, names.fields(fields)
+                )
+            )
+            await panel.start()
             config_path = self._out / "config.toml"
             config = overlay(
                 self._config,
@@ -124,6 +138,7 @@ class Director:
             trouble.up(time.monotonic(), "stall")
             await panel.stop()
             await proxy.stop()
+            names.file(self._out / "appliance.log")
             ended_at = appliance.exited_at or time.monotonic()
             counters = asdict(room.counters())
             clocks = room.clock("speaker"), room.clock("mic")

@@ -14,9 +14,9 @@ from typing import Any
 
 from device.errors import ConfigError
 from device.settings import BoardSettings
-from device.simulator.proxy import Upstream
 from device.simulator.scenario import RoomSpec
 from device.simulator.toml_lines import error_line
+from device.simulator.upstream import Upstream
 
 Tree = dict[str, Any]
 

@@ -9,6 +9,15 @@ The one thing that is changed: in the appliance's HTTP request, ``Host`` becomes
 the service's, and ``Sec-WebSocket-Extensions`` is left out, so that no
 compression hides the stream.
 
+A service that cannot be reached is mirrored, as far as plain TCP allows:
+
+- it refuses: so does the proxy, see :mod:`door <device.simulator.door>`;
+- TLS fails, for its certificate or otherwise: HTTP 526, as gateways answer;
+- it does not answer: neither does the proxy;
+- its name is unknown, or there is no way to it: the connection is reset.
+
+``on_unreachable`` is told the true reason each time.
+
 Wire times: uplink when the bytes arrived from the appliance, downlink when they
 left towards it. Everything runs in one asyncio loop.
 """
@@ -18,45 +27,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import ssl
+import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-from device.errors import SimulatorError
+from device.simulator.door import Door
 from device.simulator.trouble import Lane, Trouble
+from device.simulator.upstream import Streams, UnreachableError, Upstream, tls_answer
 from device.simulator.websocket_tap import WebSocketTap
 from device.simulator.wire_log import DOWN, UP, WireLog
 
 _READ_BYTES = 64 * 1024
 _QUEUED_BURSTS = 4096
-_CONNECT_RETRY_S = 1.0
-_RETRY_EVERY_S = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """Where the service is. ``tls`` None: plain TCP."""
-
-    host: str
-    port: int
-    tls: ssl.SSLContext | None = None
-
-    @classmethod
-    def of_url(cls, url: str) -> Upstream:
-        """From a ``ws://`` or ``wss://`` address; raises SimulatorError."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("ws", "wss") or not parts.hostname:
-            raise SimulatorError(f"'{url}' is no ws:// or wss:// address")
-        tls = ssl.create_default_context() if parts.scheme == "wss" else None
-        return cls(parts.hostname, parts.port or (443 if tls else 80), tls)
-
-    @property
-    def host_header(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        default = self.port == (443 if self.tls else 80)
-        return host if default else f"{host}:{self.port}"
+#: How often a service that refuses is looked after, and how long `start` waits for the first look.
+_LOOK_EVERY_S = 0.05
+_FIRST_LOOK_S = 1.0
 
 
 class RecordingProxy:
@@ -69,29 +54,56 @@ class RecordingProxy:
         trouble: Trouble,
         *,
         clock: Callable[[], float] = time.monotonic,
+        on_unreachable: Callable[[str, float], object] | None = None,
     ) -> None:
         self._upstream = upstream
         self._log = log
         self._trouble = trouble
         self._clock = clock
-        self._server: asyncio.Server | None = None
+        self._on_unreachable = on_unreachable
+        self._door: Door | None = None
+        self._look_again = asyncio.Event()
+        self._looked = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections = 0
         self.port = 0
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        """Begin to accept, or to refuse when the service does."""
+        self._door = Door(self._accepted)
+        self.port = self._door.port
+        self._keeper = asyncio.create_task(self._keep_door(self._door), name="proxy door")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._looked.wait(), _FIRST_LOOK_S)
+        if not self._looked.is_set():
+            await self._door.open()  # far away or silent: not one that refuses
 
     async def stop(self) -> None:
         """Abort every connection."""
-        if self._server is None:
+        if self._door is None or self._keeper is None:
             return
-        self._server.close()
+        self._keeper.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._keeper
+        self._door.close()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._server = None
+        self._door = None
+
+    async def _keep_door(self, door: Door) -> None:
+        """Shut exactly while the service refuses; a network that is down hides that."""
+        while True:
+            if self._trouble.is_up and await self._upstream.refuses():
+                door.shut()
+                self._looked.set()
+                await asyncio.sleep(_LOOK_EVERY_S)
+                continue
+            self._look_again.clear()
+            await door.open()
+            self._looked.set()
+            await self._look_again.wait()
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -108,21 +120,32 @@ class RecordingProxy:
         finally:
             writer.transport.abort()
             self._tasks.discard(task)
+        if by == "service":
+            self._look_again.set()  # it may have died: then the next one is refused
         self._log.closed(self._clock(), number, by)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
         """Relay one connection to its end; returns who ended it."""
         await self._trouble.wait_up()
+        try:
+            far_reader, far_writer = await self._upstream.dial()
+        except UnreachableError as error:
+            await self._mirror(error, reader, writer)
+            return "unreachable"
+        try:
+            return await self._relay_both((reader, writer), (far_reader, far_writer))
+        finally:
+            far_writer.transport.abort()
+
+    async def _relay_both(self, near: Streams, far: Streams) -> str:
         taps = {UP: WebSocketTap(masked=True), DOWN: WebSocketTap(masked=False)}
+        (reader, writer), (far_reader, far_writer) = near, far
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
             return "appliance"
+        await self._trouble.wait_up()
         self._listen(taps[UP], head, UP, self._clock())
-        try:
-            far_reader, far_writer = await self._connect()
-        except OSError:
-            return "unreachable"
         _no_delay(far_writer)
         far_writer.write(rewrite_head(head, self._upstream.host_header))
         up = asyncio.create_task(self._relay(reader, far_writer, taps[UP], UP))
@@ -137,24 +160,31 @@ class RecordingProxy:
             for task in (up, down):
                 task.cancel()
             await asyncio.gather(up, down, return_exceptions=True)
-            far_writer.transport.abort()
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Reach the service, which may still be starting."""
-        deadline = self._clock() + _CONNECT_RETRY_S
-        name = self._upstream.host if self._upstream.tls else None
-        while True:
-            try:
-                return await asyncio.open_connection(
-                    self._upstream.host,
-                    self._upstream.port,
-                    ssl=self._upstream.tls,
-                    server_hostname=name,
-                )
-            except ConnectionRefusedError:
-                if self._clock() >= deadline:
-                    raise
-                await asyncio.sleep(_RETRY_EVERY_S)
+    async def _mirror(
+        self,
+        error: UnreachableError,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        """Do to the appliance what the service did to us, and say what that was."""
+        if self._on_unreachable is not None:
+            self._on_unreachable(str(error), self._clock())
+        if error.refused:
+            self._look_again.set()
+            if self._door is not None:
+                self._door.shut()
+        with contextlib.suppress(
+            asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError
+        ):
+            if error.tls:
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(tls_answer(str(error)))
+                await writer.drain()
+                writer.write_eof()
+                await reader.read()  # until the appliance has taken it and hangs up
+                return
+        _reset(writer)
 
     async def _relay(
         self,
@@ -234,3 +264,10 @@ def _no_delay(writer: asyncio.StreamWriter) -> None:
     raw = writer.get_extra_info("socket")
     if raw is not None:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Closing will send RST: whoever waits on the other side learns of it at once."""
+    raw = writer.get_extra_info("socket")
+    if raw is not None:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -21,7 +21,7 @@ _SYNTAX_ERROR = re.compile(r"at line (\d+)")
 def error_line(message: str, text: str) -> int:
     """The line that a ``TOMLDecodeError``'s message speaks of (the last one if none)."""
     found = _SYNTAX_ERROR.search(message)
-    return int(found[1]) if found else max(1, len(text.splitlines()))
+    return int(found[1]) if found else text.rstrip("\n").count("\n") + 1
 
 
 class LineFinder:
@@ -43,7 +43,7 @@ class LineFinder:
     def _scan(self, text: str) -> None:
         table: Place = ()
         carried = _Carry()
-        for number, line in enumerate(text.splitlines(), start=1):
+        for number, line in enumerate(text.split("\n"), start=1):
             if carried.inside:
                 carried.feed(line)
                 continue

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
+from device.audio.wake_models import find_wake_models
 from tests.appliance.run import simulate
 
 pytestmark = pytest.mark.appliance
@@ -101,3 +104,50 @@ def test_a_bad_scenario_is_refused_with_its_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "line 5" in done.stderr
     assert "say" in done.stderr
+
+
+def test_the_waiting_cue_is_not_taken_for_speech(tmp_path: Path) -> None:
+    """Pressed while the network is down, nobody speaks: there is nothing to answer."""
+    scenario = (
+        "duration_s = 12\n[room]\necho_gain_db = -6\n"
+        + fault(0.5, "network_down")
+        + '\n[[cue]]\nat_s = 1.0\nbutton = "action"\n'
+        + fault(4.5, "network_up")
+    )
+    run = simulate(tmp_path, scenario)
+    assert run.status == 0, run.story()
+    assert run.first("link_opened")["t"] < run.first("uplink_stopped")["t"], run.story()
+    assert not run.all("speech_started"), run.story()
+    assert not run.all("user_transcript"), run.story()
+    assert not run.all("playback_started"), run.story()
+    assert run.first("uplink_stopped")["reason"] == "no_speech", run.story()
+
+
+def test_without_the_wake_words_model_the_button_works_and_the_word_when_it_comes(
+    tmp_path: Path,
+) -> None:
+    [stock] = find_wake_models(("hey_jarvis",))
+    model = tmp_path / "hey_jarvis.tflite"
+    scenario = (
+        "duration_s = 28\n"
+        + '[[cue]]\nat_s = 1.0\nbutton = "action"\n'
+        + '[[cue]]\nat_s = 1.5\nsay = "what time is it"\n'
+        + ASK.format(at=21.0)
+    )
+    arrival = threading.Timer(14.0, shutil.copy, (stock.path, model))
+    arrival.start()
+    try:
+        run = simulate(tmp_path, scenario, f'[wake]\nwords = ["{model}"]\n')
+    finally:
+        arrival.cancel()
+    assert run.status == 0, run.story()
+    [told] = run.all("error")
+    assert (told["kind"], told["state"]) == ("wake", "no wake word"), run.story()
+    assert run.first("ready")["state"] == "no wake word"
+    answered = run.first("tool_called", name="get_time")
+    run.first("light", answered["t"], pattern="degraded")
+    ready = run.first("part_ready", answered["t"], part="wake")
+    wake = run.first("wake_detected", ready["t"])
+    run.first("tool_called", wake["t"], name="get_time")
+    # The microphone was never touched for it.
+    assert not run.all("part_ready", part="microphone"), run.story()

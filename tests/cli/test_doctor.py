@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from device import config
 from device.adapters.alsa_cards import Card
 from device.audio.wake_models import WakeModel
 from device.cli.main import main
@@ -36,7 +40,8 @@ from device.doctor.machine import (
     memory_mb,
 )
 from device.doctor.pins import check_pins
-from device.doctor.service import DO, check_service, verdict
+from device.doctor.quiet import hushed
+from device.doctor.service import DO, check_service, service_arguments, verdict
 from device.doctor.sound import Heard, check_cards, check_pcm, listen
 from device.errors import (
     AudioError,
@@ -340,6 +345,18 @@ def test_a_service_without_a_key() -> None:
     assert "/etc/parlor/service_key" in check.do
 
 
+def test_the_offline_service_is_examined_with_the_configuration_it_will_run_with(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "parlor.toml"
+    path.write_text('[offline]\nvoice = "espeak"\nport = 1\n')  # a port that it may not take
+    assert service_arguments(path)[-2:] == ["--config", str(path)]
+    assert "--config" not in service_arguments(None)
+    starts, answers = asyncio.run(check_service(config.read(path).settings, {}, path))
+    assert starts.status is Status.OK, starts.says
+    assert answers.status is Status.OK, answers.says
+
+
 def test_a_service_that_does_not_speak_tls() -> None:
     async def ask() -> list[Check]:
         def rude(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -432,3 +449,46 @@ def test_this_machine_from_head_to_foot(tmp_path: Path) -> None:
     assert by_name["wake words"].status is Status.OK
     assert by_name["voice"].status is Status.OK
     assert by_name["speech service"].status is Status.FAIL
+
+
+# --- nothing stands between the findings ----------------------------------------------
+
+
+def test_no_line_of_a_library_or_of_a_part_stands_between_the_findings() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "device.cli.main", "doctor"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "wake engine" in done.stdout
+    assert "offline service   starts" in done.stdout
+    assert done.stderr == ""
+    for line in done.stdout.splitlines():
+        assert line.startswith(("ok ", "warn ", "FAIL ", "     ")) or line in (
+            "",
+            last(done.stdout),
+        )
+
+
+def last(text: str) -> str:
+    return text.splitlines()[-1]
+
+
+def test_only_the_load_is_silenced(capfd: pytest.CaptureFixture[str]) -> None:
+    def load() -> int:
+        os.write(2, b"chatter of a library\n")
+        return 7
+
+    os.write(2, b"before\n")
+    assert hushed(load)() == 7
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "before\nafter\n"
+
+
+def test_a_load_that_fails_gives_stderr_back(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ModelError, match="no model"):
+        hushed(raising(ModelError("no model")))()
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "after\n"

@@ -130,8 +130,9 @@ def test_unreadable_for_real(tmp_path: Path) -> None:
     for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         parent.chmod(0o755)
     script = (
-        "import os; os.setgid(65534); os.setuid(65534)\n"
-        "from pathlib import Path; from device.secrets import read_key\n"
+        "import os; from pathlib import Path; from device.secrets import read_key\n"
+        # Only now: nobody may not read the interpreter either, when it stands in root's home.
+        "os.setgid(65534); os.setuid(65534)\n"
         f"read_key(Path({str(path)!r}), 'service.key_file')\n"
     )
     repo = Path(__file__).resolve().parents[2]

@@ -16,6 +16,7 @@ from device.events import (
     ReplyAudioReceived,
     ReplyDone,
     ReplyStarted,
+    ServiceSpeechStarted,
     StopReason,
     Tick,
     TurnCommitted,
@@ -73,7 +74,7 @@ class Story:
         return self
 
     def thinking(self) -> Story:
-        self.listening().happens(TurnCommitted("item-user"))
+        self.listening().happens(ServiceSpeechStarted(), TurnCommitted("item-user"))
         return self
 
     def speaking(self, reply: str = "r1", item: str = "i1") -> Story:
@@ -94,7 +95,12 @@ class Story:
         return [c.light.value for c in self.said if isinstance(c, ShowLight)][-1]
 
     def reports(self, event: str) -> list[dict[str, object]]:
-        return [c.fields for c in self.said if isinstance(c, Report) and c.event == event]
+        return reports(self.said, event)
+
+
+def reports(commands: list[Command], event: str) -> list[dict[str, object]]:
+    """The fields of every report of ``event``."""
+    return [c.fields for c in commands if isinstance(c, Report) and c.event == event]
 
 
 def kinds(commands: list[Command]) -> list[str]:

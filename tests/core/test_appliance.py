@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from device.commands import (
+    CancelReply,
     CloseCapture,
     Cue,
     OpenCapture,
     PlayCue,
     SetVolume,
+    ShowLight,
     ShowStatus,
     StartUplink,
     StopCue,
 )
 from device.core.phases import ALLOWED, Phase, diagram
 from device.events import (
+    NO_WAKE_WORD,
     ButtonEdge,
     ErrorKind,
     Event,
@@ -34,6 +38,7 @@ from device.events import (
     ReplyDone,
     ReplyStarted,
     ReplyTranscript,
+    ServiceSpeechStarted,
     SpeechEnded,
     SpeechStarted,
     StopReason,
@@ -124,7 +129,8 @@ def test_stop_said_over_the_ring_stops_it() -> None:
     set_timer(story, 60)
     story.passes(61.0)
     assert StopCue(Cue.RING) in story.happens(WakeDetected("hey_jarvis", 0.9, 5))
-    story.happens(LinkOpened("s"), TurnCommitted("u"), ReplyStarted("s1"))
+    story.happens(LinkOpened("s"), ServiceSpeechStarted(), TurnCommitted("u"))
+    story.happens(ReplyStarted("s1"))
     story.happens(ToolCalled("s1", "c", "stop", "{}"), ReplyDone("s1", "completed"))
     commands = story.happens(ReplyStarted("s2"), ReplyDone("s2", "completed"))
     assert PlayCue(Cue.RING) not in commands
@@ -280,3 +286,77 @@ def test_a_reply_that_cannot_be_heard_ends_the_turn_all_the_same() -> None:
     story.happens(ReplyDone("r1", "completed"))
     story.happens(PlaybackStopped("r1", "i1", StopReason.ERROR, 0, story.now))
     assert story.phase is Phase.FOLLOW_UP
+
+
+# --- the rule for a press ----------------------------------------------------------------
+
+
+def test_one_press_that_cut_a_reply_and_stopped_a_timer_swallows_no_later_one() -> None:
+    story = Story()
+    set_timer(story, 60)
+    story.passes(58.0)
+    story.speaking()
+    story.passes(3.0)  # the timer is due, its ring waits for the reply
+    story.happens(PlaybackStopped("r1", "i1", StopReason.BUTTON, 640, story.now))
+    commands = story.press(0.05)
+    assert StartUplink(None) not in commands
+    assert [r["reason"] for r in story.reports("timer_stopped")] == ["button"]
+    assert StartUplink(None) in story.press(0.05)
+
+
+def test_a_press_ends_the_wait_for_a_reply_and_the_ring_behind_it() -> None:
+    story = Story()
+    set_timer(story, 60)
+    story.passes(58.0)
+    story.thinking().happens(ReplyStarted("r5"))
+    story.passes(3.0)
+    commands = story.press()
+    assert CancelReply("r5") in commands
+    assert PlayCue(Cue.RING) not in commands + story.passes(5.0)
+    assert story.phase is Phase.IDLE
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        PartDegraded(Part.MICROPHONE, "no microphone", "unplugged", "plug it in"),
+        PartDegraded(Part.WAKE, "wake word restarting", "the engine broke"),
+    ],
+)
+def test_a_press_without_a_microphone_says_at_once_that_nothing_is_heard(
+    lost: PartDegraded,
+) -> None:
+    story = Story()
+    story.happens(lost)
+    story.passes(10.0)
+    assert story.light == "degraded"
+    commands = story.press()
+    assert PlayCue(Cue.ERROR) in commands
+    assert "StartUplink" not in kinds(commands)
+    assert "listening" not in {c.light.value for c in commands if isinstance(c, ShowLight)}
+    assert story.light == "error"
+    assert story.reports("error")[-1]["state"] == lost.state
+    story.passes(4.0)
+    assert story.light == "degraded"
+    story.happens(PartReady(lost.part))
+    assert StartUplink(None) in story.press()
+
+
+def test_a_press_without_a_microphone_still_ends_a_reply_and_complains_of_nothing() -> None:
+    story = Story().speaking()
+    story.happens(PartDegraded(Part.MICROPHONE, "no microphone", "unplugged"))
+    story.happens(PlaybackStopped("r1", "i1", StopReason.BUTTON, 640, story.now))
+    assert PlayCue(Cue.ERROR) not in story.press()
+    assert PlayCue(Cue.ERROR) in story.press()
+
+
+def test_without_the_wake_word_the_button_still_converses() -> None:
+    story = Story()
+    missing = PartDegraded(Part.WAKE, NO_WAKE_WORD, "there is no model file")
+    assert PlayCue(Cue.ERROR) in story.happens(missing)
+    story.passes(4.0)
+    assert story.light == "degraded"
+    assert StartUplink(None) in story.press()
+    story.happens(missing)  # told again, of another file
+    assert story.phase is Phase.LISTENING
+    assert story.light == "listening"

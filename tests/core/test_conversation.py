@@ -15,6 +15,7 @@ from device.commands import (
     PlayCue,
     SendToolResult,
     StartUplink,
+    StopUplink,
     TruncateReply,
 )
 from device.core.phases import Phase
@@ -29,6 +30,7 @@ from device.events import (
     ReplyDone,
     ReplyStarted,
     ReplyTranscript,
+    ServiceSpeechStarted,
     ServiceTrouble,
     SpeechEnded,
     SpeechStarted,
@@ -67,7 +69,7 @@ def test_an_open_link_is_not_opened_again() -> None:
 
 def test_the_services_commit_closes_the_uplink_and_stray_audio_is_cleared() -> None:
     story = Story().listening()
-    commands = story.happens(TurnCommitted("u"))
+    commands = story.happens(ServiceSpeechStarted(), TurnCommitted("u"))
     assert "StopUplink" in kinds(commands)
     assert story.phase is Phase.THINKING
     assert story.light == "thinking"
@@ -113,14 +115,87 @@ def test_thirty_seconds_of_speech_end_listening_with_a_cue() -> None:
 
 def test_a_slow_link_gives_a_cue_and_then_gives_up_but_keeps_trying() -> None:
     story = Story()
-    story.happens(wake(), SpeechStarted(17000))
+    story.happens(wake(), SpeechStarted(17000), SpeechEnded(20000))
     assert PlayCue(Cue.WAITING) in story.passes(1.6)
+    story.happens(SpeechStarted(42000))
     commands = story.passes(7.0)
     assert PlayCue(Cue.ERROR) in commands
     assert [c for c in commands if isinstance(c, CloseLink | OpenLink)] == [
         CloseLink("gave_up"),
         OpenLink(),
     ]
+    assert story.phase is Phase.IDLE
+
+
+def spoke_while_the_link_was_down() -> Story:
+    """Between 0.5 s and 1.5 s after the wake word; it is 1.5 s."""
+    story = Story()
+    story.happens(wake())
+    story.passes(0.5)
+    story.happens(SpeechStarted(24000))
+    story.passes(1.0)
+    story.happens(SpeechEnded(40000))
+    return story
+
+
+def test_who_spoke_while_the_link_was_down_is_answered_when_it_comes_up() -> None:
+    story = spoke_while_the_link_was_down()
+    assert PlayCue(Cue.GAVE_UP) not in story.passes(6.0)
+    assert story.phase is Phase.LISTENING
+    story.happens(LinkOpened("s"), TurnCommitted("u"))
+    assert story.phase is Phase.THINKING
+
+
+def test_who_spoke_while_the_link_was_down_is_told_of_the_link_when_it_stays_down() -> None:
+    story = spoke_while_the_link_was_down()
+    commands = story.passes(30.0)
+    assert PlayCue(Cue.ERROR) in commands
+    assert PlayCue(Cue.GAVE_UP) not in commands
+    assert story.reports("uplink_stopped")[-1]["reason"] == "no_link"
+
+
+def test_a_network_that_says_nothing_at_all_is_told_when_we_give_up() -> None:
+    """No attempt has failed yet: it is the silence that is the trouble."""
+    story = spoke_while_the_link_was_down()
+    story.passes(7.0)
+    [error] = story.reports("error")
+    assert error["kind"] == "network"
+    assert story.light == "error"
+    story.passes(4.0)
+    assert story.light == "offline"
+    assert story.core.named_states == ("the service cannot be reached",)
+    story.happens(LinkOpened("s"))
+    assert story.light == "idle"
+
+
+def test_what_the_failed_attempts_have_told_is_not_told_again() -> None:
+    story = spoke_while_the_link_was_down()
+    story.happens(LinkFailed(ErrorKind.NETWORK, "refused"))
+    assert PlayCue(Cue.ERROR) in story.passes(7.0)
+    assert [e["detail"] for e in story.reports("error")] == ["refused"]
+
+
+def test_the_service_has_its_time_to_hear_from_when_the_link_is_up() -> None:
+    story = spoke_while_the_link_was_down()
+    story.passes(6.0)
+    story.happens(LinkOpened("s"))
+    assert PlayCue(Cue.GAVE_UP) not in story.passes(story.settings.turn.no_speech_s - 0.1)
+    assert PlayCue(Cue.GAVE_UP) in story.passes(0.2)
+
+
+def test_who_is_speaking_when_the_link_comes_up_is_not_given_up() -> None:
+    story = spoke_while_the_link_was_down()
+    story.passes(1.0)
+    story.happens(SpeechStarted(56000), LinkOpened("s"))
+    assert PlayCue(Cue.GAVE_UP) not in story.passes(10.0)
+    story.happens(SpeechEnded(216000))
+    assert PlayCue(Cue.GAVE_UP) in story.passes(story.settings.turn.no_speech_s + 0.1)
+
+
+def test_when_nobody_speaks_the_link_is_not_waited_for() -> None:
+    story = Story()
+    story.happens(wake())
+    assert PlayCue(Cue.GAVE_UP) in story.passes(story.settings.turn.no_speech_s + 0.1)
     assert story.phase is Phase.IDLE
 
 
@@ -176,7 +251,8 @@ def test_the_wake_word_in_the_follow_up_turn_takes_back_what_was_sent() -> None:
     story.happens(SpeechStarted(90000))
     commands = story.happens(wake(99000))
     assert kinds(commands)[:3] == ["StopUplink", "RunVad", "ClearInput"]
-    assert StartUplink(99000) in commands
+    assert StopUplink(discard=True) in commands
+    assert commands.index(ClearInput()) < commands.index(StartUplink(99000))
 
 
 def test_the_button_cut_cancels_and_truncates_to_what_was_heard() -> None:
@@ -346,3 +422,42 @@ def test_the_link_is_closed_a_minute_after_the_conversation() -> None:
     story.passes(5.0)
     assert CloseLink("idle") not in story.passes(58.0)
     assert CloseLink("idle") in story.passes(3.0)
+
+
+# --- commits and turns ----------------------------------------------------------------
+
+
+def test_a_service_that_does_not_tell_of_speech_can_end_the_turn_at_once() -> None:
+    """Whose commit it is, codec and runtime have seen to (and have tests of)."""
+    story = Story().listening()
+    story.happens(TurnCommitted("u"))
+    assert story.phase is Phase.THINKING
+
+
+def test_a_commit_never_ends_a_turn_that_the_device_ends_itself() -> None:
+    story = Story(service={"turn_detection": "device"})
+    story.listening().happens(SpeechStarted(17000), SpeechEnded(30000))
+    story.passes(1.0)
+    story.happens(UplinkStopped(40000), wake(50000), SpeechStarted(52000))
+    story.passes(2.0)
+    story.happens(TurnCommitted("of the first"))
+    assert story.phase is Phase.LISTENING
+
+
+# --- the rule for a press ------------------------------------------------------------
+
+
+def test_the_press_after_the_one_that_cut_listens_however_soon() -> None:
+    story = Story().speaking()
+    story.happens(PlaybackStopped("r1", "i1", StopReason.BUTTON, 640, story.now))
+    story.press(0.05)
+    assert story.phase is Phase.IDLE
+    assert StartUplink(None) in story.press(0.05)
+    assert story.now < 100.5
+
+
+def test_a_cut_by_a_bounce_swallows_no_press() -> None:
+    story = Story().speaking()
+    story.happens(PlaybackStopped("r1", "i1", StopReason.BUTTON, 640, story.now))
+    story.passes(0.1)
+    assert StartUplink(None) in story.press()

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from device.adapters.journal import MaskSecrets, is_journal, set_level, start_logging
+from device.adapters.journal import (
+    REPEAT_S,
+    MaskSecrets,
+    SameAgain,
+    is_journal,
+    set_level,
+    start_logging,
+)
 from device.secrets import Secret
 
 KEY = "abcdefgh12345678"
@@ -164,3 +171,35 @@ def test_in_the_journal_lines_have_levels(tmp_path: Path) -> None:
     assert fields["PRIORITY"] == "4"
     assert fields["SYSLOG_IDENTIFIER"] == "parlor"
     assert "abcdefgh" not in str(fields)
+
+
+def test_the_same_warning_is_told_once_in_a_while(out: io.StringIO) -> None:
+    _, log = started(out)
+    for _ in range(5):
+        log.warning("chmod 600 %s", "key")
+        log.info("tried")
+    log.warning("chmod 600 %s", "other")
+    assert out.getvalue().count("chmod 600 key") == 1
+    assert out.getvalue().count("chmod 600 other") == 1
+    assert out.getvalue().count("tried") == 5
+
+
+def record(created: float, name: str = "device.x", level: int = logging.ERROR) -> logging.LogRecord:
+    made = logging.LogRecord(name, level, "f", 1, "the %s", ("same",), None)
+    made.created = created
+    return made
+
+
+def test_repeats_come_back_after_their_time_and_when_the_clock_is_set_back() -> None:
+    same = SameAgain()
+    told = [same.filter(record(at)) for at in (0.0, 1.0, REPEAT_S - 1, REPEAT_S, 10.0)]
+    assert told == [True, False, False, True, True]
+
+
+def test_the_timeline_and_errors_with_a_traceback_are_never_held_back() -> None:
+    same = SameAgain()
+    assert all(same.filter(record(0.0, "parlor.timeline")) for _ in range(3))
+    broken = record(0.0)
+    broken.exc_info = (ValueError, ValueError(), None)
+    assert all(same.filter(broken) for _ in range(3))
+    assert all(same.filter(record(float(n), f"device.{n}")) for n in range(1000))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from device.audio.hearing import Hearing
 from device.events import Event
-from device.ports import Samples
+from device.ports import Samples, WakeEngine
 from device.settings import VadSettings, WakeSettings
 
 LOUD = 20_000
@@ -46,7 +46,7 @@ def make_hearing(
     rate_hz: int = 16_000,
     uplink_rate_hz: int = 24_000,
     *,
-    wake: FakeWake | None = None,
+    wake: WakeEngine | None = None,
     vad: FakeVad | None = None,
     channel: int = 0,
     preroll_ms: float = 4000,

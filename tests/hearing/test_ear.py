@@ -12,8 +12,10 @@ from device.adapters.ear import EarThread, Sink
 from device.audio.format import samples_of
 from device.audio.hearing import Hearing
 from device.audio.polyphase import LowDelayResampler
+from device.audio.wake_null import NullWake
 from device.errors import ModelError
 from device.events import (
+    NO_WAKE_WORD,
     Event,
     Part,
     PartDegraded,
@@ -23,7 +25,7 @@ from device.events import (
     UplinkStopped,
     WakeDetected,
 )
-from device.ports import Samples
+from device.ports import Samples, WakeEngine
 from device.settings import VadSettings, WakeSettings
 from tests.hearing.fakes import LOUD, FakeWake, make_hearing
 
@@ -92,7 +94,10 @@ class BreakingWake(FakeWake):
 
 class Rig:
     def __init__(
-        self, make: Callable[[], Hearing] = make_hearing, queue_periods: int = 400
+        self,
+        make: Callable[[], Hearing] = make_hearing,
+        queue_periods: int = 400,
+        load_wake: Callable[[], WakeEngine] = FakeWake,
     ) -> None:
         self.microphone, self.posted = FakeMicrophone(), Posted()
         self.ear = EarThread(
@@ -101,6 +106,8 @@ class Rig:
             self.posted,
             queue_periods=queue_periods,
             first_backoff_s=0.01,
+            load_wake=load_wake,
+            model_retry_s=0.01,
         )
 
 
@@ -288,3 +295,83 @@ def test_progress_is_inferences_while_open_and_the_retry_timer_while_not(rig: Ri
     closed = rig.ear.progress
     rig.microphone.progress += 1
     assert rig.ear.progress > closed
+
+
+def without_wake() -> Hearing:
+    return make_hearing(wake=NullWake(ModelError("no such model")))
+
+
+def test_a_missing_wake_word_leaves_the_rest_working_and_is_replaced_when_it_comes() -> None:
+    in_place = threading.Event()
+    attempts = 0
+
+    def load() -> FakeWake:
+        nonlocal attempts
+        attempts += 1
+        if not in_place.is_set():
+            raise ModelError("no such model" if attempts < 3 else "half a model")
+        return FakeWake()
+
+    rig = Rig(without_wake, load_wake=load)
+    rig.ear.start()
+    rig.ear.run_vad(True)
+    rig.ear.start_uplink(0)
+    rig.microphone.play(mic[:8000])
+    rig.posted.wait_for_type(SpeechStarted)
+    rig.posted.wait_for_type(UplinkAudio)
+    rig.posted.wait_for_type(PartDegraded, 2)
+    told = [e for e in rig.posted.events if isinstance(e, PartDegraded)]
+    assert [(e.part, e.state, e.detail) for e in told] == [
+        (Part.WAKE, NO_WAKE_WORD, "no such model"),  # once, however often it is tried
+        (Part.WAKE, NO_WAKE_WORD, "half a model"),
+    ]
+    assert not rig.posted.of(PartReady)
+    in_place.set()
+    rig.posted.wait_for_type(PartReady)
+    rig.microphone.play(with_sample(LOUD), 8000)
+    rig.microphone.play(with_sample(0), 9280)
+    rig.posted.wait_for_type(WakeDetected)
+    rig.ear.stop_uplink()
+    rig.posted.wait_for_type(UplinkStopped)
+    pieces = [event for event in rig.posted.events if isinstance(event, UplinkAudio)]
+    assert pieces[0].first_frame == 0
+    assert pieces[-1].end_frame == 10_560  # nothing was interrupted
+    rig.ear.stop()
+
+
+def test_a_rebuilt_hearing_may_lack_the_wake_word_for_a_while() -> None:
+    made = 0
+
+    def make() -> Hearing:
+        nonlocal made
+        made += 1
+        return make_hearing(wake=BreakingWake()) if made == 1 else without_wake()
+
+    rig = Rig(make)
+    rig.ear.start()
+    rig.microphone.play(with_sample(-LOUD))
+    rig.posted.wait_for_type(PartReady, 2)
+    states = [e.state for e in rig.posted.events if isinstance(e, PartDegraded)]
+    assert states == ["wake word restarting", NO_WAKE_WORD]
+    rig.microphone.play(with_sample(LOUD), 1280)
+    rig.posted.wait_for_type(WakeDetected)
+    rig.ear.stop()
+
+
+def test_the_mask_reaches_the_uplink_and_survives_a_failure() -> None:
+    rig = Rig(lambda: make_hearing(wake=BreakingWake()))
+    rig.ear.start()
+    rig.ear.mask(True)
+    rig.microphone.play(with_sample(-LOUD))
+    rig.posted.wait_for_type(PartReady, 2)
+    rig.ear.start_uplink(1280)
+    rig.microphone.play(mic[:1600], 1280)
+    rig.ear.mask(False)
+    rig.microphone.play(mic[1600:3200], 2880)
+    rig.ear.stop_uplink()
+    rig.posted.wait_for_type(UplinkStopped)
+    sent = samples_of(b"".join(e.pcm for e in rig.posted.events if isinstance(e, UplinkAudio)))
+    assert len(sent) == 4800
+    assert not sent[:2300].any()
+    assert sent[2500:].any()
+    rig.ear.stop()

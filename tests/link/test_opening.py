@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-import subprocess
+import struct
 import time
 from dataclasses import replace
 from http import HTTPStatus
@@ -20,7 +21,10 @@ from device.events import ErrorKind, LinkClosed, LinkFailed, LinkOpened
 from device.providers.base import Codec, SessionSpec
 from device.providers.openai_realtime import OpenAIRealtime
 from device.settings import ServiceSettings
+from tests.certificates import certificate, server_context
 from tests.link.rig import KEY, QUICK, Rig, ScriptedServer, no_server_url, quiet, run
+
+__all__ = ["certificate"]
 
 HASTY = ServiceSettings(connect_timeout_s=0.2)
 PATIENT = replace(QUICK, backoff_base_s=3600, backoff_cap_s=3600, slow_retry_s=3600)
@@ -227,26 +231,6 @@ def test_closed_before_it_was_open(fails: str) -> None:
 # --- TLS --------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for 127.0.0.1, with its key in the same file."""
-    folder = tmp_path_factory.mktemp("tls")
-    key, certificate = folder / "key.pem", folder / "cert.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    command += ["-nodes", "-days", "2", "-subj", "/CN=parlor test"]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
-    subprocess.run(command, check=True, capture_output=True)
-    both = folder / "both.pem"
-    both.write_text(key.read_text() + certificate.read_text())
-    return both
-
-
-def server_context(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
-
-
 def test_a_self_signed_certificate_is_refused_and_a_trusted_one_is_not(certificate: Path) -> None:
     async def test() -> None:
         async with ScriptedServer(quiet, tls=server_context(certificate)) as server:
@@ -291,6 +275,52 @@ def test_tls_to_a_server_that_speaks_none(answer: bytes, kind: ErrorKind, words:
             rig = Rig(f"wss://127.0.0.1:{port}/", tuning=PATIENT)
             failed = await rig.fails()
             assert (failed.kind, words in failed.detail) == (kind, True), failed
+            await rig.link.stop()
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(526, ErrorKind.CERTIFICATE), (525, ErrorKind.CERTIFICATE), (502, ErrorKind.SERVICE)],
+)
+def test_a_gateway_that_refuses_the_certificate_behind_it(status: int, kind: ErrorKind) -> None:
+    body = b'{"error": {"message": "the certificate of far:443 was not accepted"}}'
+    head = f"HTTP/1.1 {status} So\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head + body)
+        writer.close()
+
+    async def test() -> None:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            rig = Rig(f"ws://127.0.0.1:{port}/", tuning=PATIENT)
+            failed = await rig.fails()
+            assert failed.kind is kind
+            assert "the certificate of far:443 was not accepted" in failed.detail
+            await rig.link.stop()
+
+    run(test)
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 1"])
+def test_a_reset_during_the_hand_shake_is_the_networks_fault(first: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(first)
+        linger = struct.pack("ii", 1, 0)  # closing sends RST
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.transport.abort()
+
+    async def test() -> None:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            rig = Rig(f"ws://127.0.0.1:{port}/", tuning=PATIENT)
+            failed = await rig.fails()
+            assert failed.kind is ErrorKind.NETWORK, failed
+            assert "reset" in failed.detail or "hung up" in failed.detail
             await rig.link.stop()
 
     run(test)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from device.commands import AppendAudio, ClearInput, CommitTurn, RequestReply
+from device.commands import AppendAudio, ClearInput, CommitTurn, RequestReply, ServiceCommand
 from device.events import (
     ErrorKind,
     LinkClosed,
@@ -92,6 +92,31 @@ def test_nothing_is_kept_for_a_link_that_nobody_wants() -> None:
         rig.link.close("enough")
         assert rig.link.queued_audio_s == 0
         await rig.link.stop()
+
+    run(test)
+
+
+def test_a_clear_reaches_the_codec_before_the_next_message_is_read() -> None:
+    told: list[ServiceCommand] = []
+
+    class Watched(OpenAIRealtime):
+        def command(self, command: ServiceCommand, now: float) -> list[Output]:
+            told.append(command)
+            return super().command(command, now)
+
+    async def quiet(session: ServerSession) -> None:
+        await session.greet()
+        await session.rest()
+
+    async def test() -> None:
+        async with ScriptedServer(quiet) as server:
+            rig = Rig(server.url, codec=Watched)
+            rig.link.open()
+            await rig.until(LinkOpened)
+            rig.link.send(AppendAudio(bytes(CHUNK)))
+            rig.link.send(ClearInput())
+            assert told == [ClearInput()]  # at once: the loop has not turned meanwhile
+            await rig.link.stop()
 
     run(test)
 

@@ -75,6 +75,22 @@ def test_it_ends_with_its_standard_input() -> None:
     _close(running)
 
 
+def test_a_mistake_in_the_configuration_ends_it_only_when_a_person_started_it(
+    tmp_path: Path,
+) -> None:
+    """The appliance runs on with what is right in the file; its service must too."""
+    mistaken = tmp_path / "parlor.toml"
+    mistaken.write_text("[wake]\nthreshold = 7\n", encoding="utf-8")
+    running = start_service("--exit-with-parent", "--config", str(mistaken))
+    running.process.terminate()
+    assert running.process.wait(5) == 0
+    _close(running)
+    command = [sys.executable, "-m", "device.cli.main", "service", "--config", str(mistaken)]
+    alone = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert alone.returncode == 2
+    assert "threshold" in alone.stderr
+
+
 def test_it_ends_with_its_parent() -> None:
     """The parent is a process in between that dies without a word."""
     starter = (

@@ -152,7 +152,6 @@ def test_idle_wants_no_call() -> None:
     assert machine.deadline == pytest.approx(0.13)
     machine.tick(0.13)
     assert machine.deadline is None
-    assert not machine.is_down
 
 
 # --- properties ------------------------------------------------------------------------

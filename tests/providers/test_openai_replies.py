@@ -6,7 +6,6 @@ import pytest
 
 from device.commands import (
     CancelReply,
-    RequestReply,
     TruncateReply,
 )
 from device.events import (
@@ -151,16 +150,6 @@ def test_a_cancel_that_crossed_the_beginning_is_sent_then() -> None:
     assert driver.command(CancelReply("r1")) == []
     assert kinds(driver.created("r1")) == ["response.cancel"]
     assert driver.audio(SECOND) == []
-
-
-def test_an_empty_id_cancels_whatever_comes() -> None:
-    driver = Driver().ready()
-    driver.command(RequestReply())
-    assert driver.command(CancelReply("")) == []
-    assert kinds(driver.created("r1")) == ["response.cancel"]
-    driver.done("r1", "cancelled")
-    driver.created("r2")
-    assert kinds(driver.command(CancelReply(""))) == ["response.cancel"]
 
 
 # --- truncate ---------------------------------------------------------------------------

@@ -8,16 +8,27 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from device.commands import AppendAudio, CancelReply, Light, TruncateReply
+from device.commands import AppendAudio, CancelReply, ClearInput, Cue, Light, TruncateReply
 from device.core.appliance import Appliance
+from device.core.phases import Phase
+from device.core.start_up import StartUp
 from device.events import (
     ButtonEdge,
+    CueFinished,
     Event,
     LinkOpened,
+    Part,
+    PartDegraded,
+    PartReady,
     PlaybackStarted,
+    PlaybackStopped,
     ReplyAudio,
+    ReplyDone,
     ReplyStarted,
+    ServiceSpeechStarted,
+    SpeechStarted,
     StopReason,
+    Tick,
     TurnCommitted,
     UplinkAudio,
     UplinkStopped,
@@ -32,7 +43,8 @@ from device.settings import Settings
 class House:
     """A runtime among fakes; ``settle`` lets the loop do all that waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, *before: Event, parts: frozenset[Part] = frozenset()) -> None:
+        """``before`` is posted before the runtime starts, and ``parts`` are waited for."""
         self.loop = asyncio.new_event_loop()
         self.mailbox = Mailbox()
         self.clock = FakeClock()
@@ -42,7 +54,11 @@ class House:
         self.link = FakeSession()
         self.timeline = FakeTimeline()
         self.statuses: list[str] = []
-        self.core = Appliance(Settings(), self.clock.now)
+        self.ready: list[tuple[str, ...]] = []
+        start_up = StartUp(parts, self.clock.now + 2.5)
+        self.core = Appliance(Settings(), self.clock.now, start_up)
+        for event in before:
+            self.mailbox.post(event)
         self.runtime = Runtime(
             self.core,
             mailbox=self.mailbox,
@@ -54,6 +70,7 @@ class House:
             timeline=self.timeline,
             downlink_rate_hz=24000,
             show_status=self.statuses.append,
+            tell_ready=self.ready.append,
         )
         self.runtime.start(self.loop)
 
@@ -70,7 +87,8 @@ class House:
         self.loop.run_until_complete(rest())
 
     def speaking(self) -> None:
-        self.happens(WakeDetected("hey_jarvis", 0.9, 4000), LinkOpened("s"), TurnCommitted("u"))
+        self.happens(WakeDetected("hey_jarvis", 0.9, 4000), LinkOpened("s"))
+        self.happens(ServiceSpeechStarted(), TurnCommitted("u"))
         self.happens(ReplyStarted("r1"), ReplyAudio("r1", "i1", b"\1\0" * 2400))
         self.happens(PlaybackStarted("r1", self.clock.now))
 
@@ -188,3 +206,97 @@ def test_when_too_much_uplink_waits_the_oldest_goes_and_no_event_does() -> None:
     assert [e.at_frame for e in seen if isinstance(e, WakeDetected)] == list(range(25))
     assert mailbox.dropped_uplink == 15
     loop.close()
+
+
+def test_the_wake_word_in_the_follow_up_turn_drops_the_audio_that_is_on_its_way(
+    house: House,
+) -> None:
+    """Speech opened the uplink; it was the wake word. What it sent is taken back, what the
+    ear has queued is dropped, and from the ear's answer on the new turn is sent whole."""
+    house.speaking()
+    house.happens(ReplyDone("r1", "completed"))
+    house.happens(PlaybackStopped("r1", "i1", StopReason.DONE, 100, house.clock.now))
+    house.happens(SpeechStarted(90_000))
+    assert house.ear.uplink_from == 90_000
+    house.link.sent.clear()
+    house.ear.post = lambda _event: None  # the ear's answer is late
+    house.happens(UplinkAudio(b"hey", 90_000, 91_000), WakeDetected("hey_jarvis", 0.9, 99_000))
+    assert house.ear.uplink_from == 99_000
+    house.happens(UplinkAudio(b"jarvis", 91_000, 99_500), UplinkStopped(99_500))
+    house.happens(UplinkAudio(b"what", 99_000, 100_000))
+    assert house.link.sent == [AppendAudio(b"hey"), ClearInput(), AppendAudio(b"what")]
+
+
+def test_a_second_wake_before_the_ear_answered_the_first_drops_both_turns_audio(
+    house: House,
+) -> None:
+    house.happens(LinkOpened("s"), WakeDetected("hey_jarvis", 0.9, 4000))
+    house.ear.post = lambda _event: None
+    house.happens(WakeDetected("hey_jarvis", 0.9, 9000), WakeDetected("hey_jarvis", 0.9, 14_000))
+    house.link.sent.clear()
+    house.happens(UplinkAudio(b"1", 4000, 9000), UplinkStopped(9000))
+    house.happens(UplinkAudio(b"2", 9000, 14_000), UplinkStopped(14_000))
+    house.happens(UplinkAudio(b"3", 14_000, 15_000))
+    assert house.link.sent == [AppendAudio(b"3")]
+
+
+def test_a_commit_that_lay_in_the_mailbox_at_the_wake_does_not_end_the_new_turn(
+    house: House,
+) -> None:
+    """The codec cannot call it back. The ear's answer comes after it, and before any word of
+    the new turn is sent."""
+    house.happens(WakeDetected("hey_jarvis", 0.9, 4000), LinkOpened("s"))
+    house.happens(
+        WakeDetected("hey_jarvis", 0.9, 9000), ServiceSpeechStarted(), TurnCommitted("old")
+    )
+    assert house.core.conversation.phase is Phase.LISTENING
+    assert house.ear.uplink_from == 9000
+    house.happens(UplinkAudio(b"new", 9000, 9600), TurnCommitted("new"))
+    assert house.core.conversation.phase is Phase.THINKING
+
+
+def test_a_cue_in_an_open_uplink_is_masked_in_the_ear(house: House) -> None:
+    house.happens(ButtonEdge(True, house.clock.now), ButtonEdge(False, house.clock.now))
+    broken = PartDegraded(Part.CONFIGURATION, "mistake in the configuration", "line 3")
+    house.happens(broken)
+    assert house.playback.cues == [Cue.ERROR]
+    assert house.ear.masked
+    house.clock.now += 0.2
+    house.happens(CueFinished("error"))
+    house.clock.now += 0.4
+    house.happens(Tick())
+    assert not house.ear.masked
+
+
+# --- READY ------------------------------------------------------------------------------
+
+
+def test_ready_is_told_after_every_fact_of_the_start_has_been_handled() -> None:
+    """However the facts lie in the mailbox: the core itself says that it has them all."""
+    mistake = PartDegraded(Part.CONFIGURATION, "mistake in the configuration", "line 3")
+    noise = [Tick()] * 200  # more than the loop takes in one go
+    house = House(*noise, mistake, parts=frozenset({Part.CONFIGURATION, Part.SPEAKER}))
+    house.settle()
+    assert house.ready == []
+    house.happens(PartDegraded(Part.SPEAKER, "no speaker", "unplugged"))
+    assert house.ready == [("mistake in the configuration", "no speaker")]
+    house.happens(PartReady(Part.SPEAKER), PartReady(Part.CONFIGURATION))
+    assert len(house.ready) == 1
+    house.runtime.stop()
+    house.loop.close()
+
+
+def test_what_has_started_before_the_loop_runs_is_not_told_as_starting() -> None:
+    house = House(
+        PartReady(Part.OFFLINE_SERVICE, "ws://127.0.0.1:1"), parts=frozenset({Part.OFFLINE_SERVICE})
+    )
+    house.clock.now += 60.0  # the start took its time
+    house.settle()
+    assert house.ready == [()]
+    assert house.timeline.events().count("part_degraded") == 0
+    house.runtime.stop()
+    house.loop.close()
+
+
+def test_with_nothing_to_wait_for_ready_is_told_at_once(house: House) -> None:
+    assert house.ready == [()]

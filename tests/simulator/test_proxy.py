@@ -6,20 +6,28 @@ import asyncio
 import base64
 import json
 import random
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import InvalidHandshake
+from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.http11 import Request, Response
 
 from device.errors import SimulatorError
 from device.simulator.director import free_port
-from device.simulator.proxy import RecordingProxy, Upstream, rewrite_head
+from device.simulator.proxy import RecordingProxy, rewrite_head
 from device.simulator.trouble import Trouble
+from device.simulator.upstream import Upstream
 from device.simulator.wire_log import WireLog
+from tests.certificates import certificate, server_context
+
+__all__ = ["certificate"]
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 
@@ -27,6 +35,7 @@ Handler = Callable[[ServerConnection], Awaitable[None]]
 class Line:
     def __init__(self, proxy: RecordingProxy, log: WireLog, trouble: Trouble) -> None:
         self.proxy, self.log, self.trouble = proxy, log, trouble
+        self.reasons: list[str] = []
 
     def connect(self) -> connect:
         return connect(f"ws://127.0.0.1:{self.proxy.port}/v1/realtime?model=m", proxy=None)
@@ -170,34 +179,134 @@ def test_audio_and_times_are_recorded() -> None:
     asyncio.run(main())
 
 
-def test_a_service_that_starts_late_is_waited_for() -> None:
+@asynccontextmanager
+async def way_to(upstream: Upstream) -> AsyncIterator[Line]:
+    """A proxy that leads to ``upstream``; ``reasons`` are those it told."""
+    log, trouble = WireLog(), Trouble()
+    reasons: list[str] = []
+    proxy = RecordingProxy(
+        upstream, log, trouble, on_unreachable=lambda why, at: reasons.append(why)
+    )
+    await proxy.start()
+    here = Line(proxy, log, trouble)
+    here.reasons = reasons
+    try:
+        yield here
+    finally:
+        await proxy.stop()
+
+
+async def until_open(here: Line) -> ClientConnection:
+    """What an appliance does: try again until it is let in."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return await here.connect()
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.01)
+
+
+def test_a_service_that_refuses_is_seen_refusing_and_one_that_begins_to_listen_is_not() -> None:
     async def main() -> None:
         port = free_port()
-        log = WireLog()
-        proxy = RecordingProxy(Upstream("127.0.0.1", port), log, Trouble())
-        await proxy.start()
-        client = asyncio.create_task(
-            connect(f"ws://127.0.0.1:{proxy.port}/", proxy=None).__aenter__()
-        )
-        await asyncio.sleep(0.2)
-        async with serve(echo, "127.0.0.1", port):
-            connected = await asyncio.wait_for(client, 10)
-            await connected.close()
-        await proxy.stop()
+        async with way_to(Upstream("127.0.0.1", port)) as here:
+            with pytest.raises(ConnectionRefusedError):
+                await here.connect()
+            assert here.log.rows == []  # nothing was accepted, nothing relayed
+            async with serve(echo, "127.0.0.1", port):
+                await (await until_open(here)).close()
 
     asyncio.run(main())
 
 
-def test_a_service_that_is_not_there_ends_the_connection() -> None:
+def test_a_service_that_goes_away_is_refused_from_the_next_connection_on() -> None:
     async def main() -> None:
-        log = WireLog()
-        proxy = RecordingProxy(Upstream("127.0.0.1", free_port()), log, Trouble())
-        await proxy.start()
-        with pytest.raises((OSError, InvalidHandshake)):
-            await connect(f"ws://127.0.0.1:{proxy.port}/", proxy=None).__aenter__()
-        await asyncio.sleep(0)
-        await proxy.stop()
-        assert log.rows[-1]["by"] == "unreachable"
+        server = await serve(echo, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with way_to(Upstream("127.0.0.1", port)) as here:
+            client = await here.connect()
+            server.close()
+            await asyncio.wait_for(client.wait_closed(), 10)
+            async with asyncio.timeout(10):
+                while True:
+                    try:
+                        await here.connect()
+                    except ConnectionRefusedError:
+                        break
+                    except (ConnectionError, InvalidHandshake):
+                        await asyncio.sleep(0)  # one that was let in before was reset
+            async with serve(echo, "127.0.0.1", port):
+                await (await until_open(here)).close()
+
+    asyncio.run(main())
+
+
+def test_a_black_hole_hides_that_the_service_refuses() -> None:
+    async def main() -> None:
+        async with way_to(Upstream("127.0.0.1", free_port())) as here:
+            here.trouble.down(time.monotonic())
+            async with asyncio.timeout(10):
+                while not here.log.rows:  # let in, and left hanging
+                    with pytest.raises((TimeoutError, ConnectionRefusedError)):
+                        await asyncio.wait_for(here.connect(), 0.1)
+            here.trouble.up(time.monotonic())
+            async with asyncio.timeout(10):
+                while "nothing listens" not in "".join(here.reasons):
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+
+
+def test_an_unknown_name_is_a_reset_with_its_reason() -> None:
+    async def main() -> None:
+        async with way_to(Upstream("no-such-host.invalid", 80)) as here:
+            with pytest.raises((ConnectionError, InvalidHandshake)):
+                await asyncio.wait_for(here.connect(), 20)
+            assert here.reasons == ["the name of no-such-host.invalid:80 cannot be resolved"]
+            assert [row["by"] for row in here.log.rows if row["type"] == "closed"] == [
+                "unreachable"
+            ]
+
+    asyncio.run(main())
+
+
+def test_a_certificate_that_is_not_accepted_is_http_526(certificate: Path) -> None:
+    async def main() -> None:
+        async with serve(echo, "127.0.0.1", 0, ssl=server_context(certificate)) as server:
+            port = server.sockets[0].getsockname()[1]
+            upstream = Upstream.of_url(f"wss://127.0.0.1:{port}")
+            async with way_to(upstream) as here:
+                with pytest.raises(InvalidStatus) as caught:
+                    await here.connect()
+                assert caught.value.response.status_code == 526
+                assert b"self-signed certificate" in bytes(caught.value.response.body or b"")
+                (reason,) = here.reasons
+                assert f"the certificate of 127.0.0.1:{port} was not accepted" in reason
+            trusted = ssl.create_default_context(cafile=certificate)
+            async with (
+                way_to(Upstream("127.0.0.1", port, trusted)) as here,
+                here.connect() as client,
+            ):
+                await client.send("hello")
+                assert await in_time(client) == "hello"
+
+    asyncio.run(main())
+
+
+def test_a_refusal_of_the_service_passes_as_it_is() -> None:
+    async def main() -> None:
+        def refuse(connection: ServerConnection, request: Request) -> Response:
+            del request
+            return connection.respond(HTTPStatus.UNAUTHORIZED, "no such key")
+
+        async with serve(echo, "127.0.0.1", 0, process_request=refuse) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with way_to(Upstream("127.0.0.1", port)) as here:
+                with pytest.raises(InvalidStatus) as caught:
+                    await here.connect()
+                assert caught.value.response.status_code == 401
+                assert bytes(caught.value.response.body or b"") == b"no such key"
+                assert here.reasons == []
 
     asyncio.run(main())
 
@@ -237,6 +346,9 @@ def test_addresses(url: str, host: str, port: int, secure: bool, header: str) ->
         assert upstream.tls.check_hostname
 
 
-def test_other_addresses_are_refused() -> None:
-    with pytest.raises(SimulatorError, match="no ws"):
-        Upstream.of_url("https://api.example.com")
+@pytest.mark.parametrize(
+    "url", ["https://api.example.com", "wss://", "wss://[bad", "ws://h:99999", "ws://h:x", "words"]
+)
+def test_other_addresses_are_refused(url: str) -> None:
+    with pytest.raises(SimulatorError, match=r"service\.url .* is no"):
+        Upstream.of_url(url)

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.simulator.console import Console
+from device.simulator.console import INDENT, WIDTH, Console
 from device.simulator.timeline import Entry, Timeline
 
 
@@ -108,6 +108,23 @@ def test_the_console_is_plain_without_a_terminal() -> None:
         "  2.000  ~ turn                 user's last sample to reply 712 ms",
         "  3.000  - something new        x=1.5",
     ]
+
+
+def test_a_long_explanation_is_folded_and_nothing_is_lost() -> None:
+    detail = " ".join(f"word{number}" for number in range(60)) + " /a/" + "long" * 40
+    lines = shown(Entry(1.0, "error", {"detail": detail, "hint": "look there"}))
+    assert len(lines) > 4
+    assert all(len(line) <= WIDTH or "longlong" in line for line in lines)
+    assert all(line.startswith(INDENT) for line in lines[1:])
+    told = " ".join(line.strip() for line in lines)
+    assert f"detail={detail}" in told
+    assert told.endswith("hint=look there")
+
+
+@given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "Zs"]), max_size=600))
+def test_no_character_of_a_value_is_lost(text: str) -> None:
+    lines = shown(Entry(1.0, "error", {"detail": f"<{text}>"}))
+    assert "".join(text.split()) in "".join("".join(lines).split())
 
 
 def test_colour_and_quiet() -> None:

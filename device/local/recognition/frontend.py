@@ -3,9 +3,9 @@
 The model (pocketsphinx's en-us) was trained on people in quiet rooms. Compared with
 pocketsphinx's own front end, this one keeps four things away from it that it never met:
 
-- steady noise: a Wiener-like gain from a tracked noise floor (Martin, "Noise power
-  spectral density estimation based on optimal smoothing and minimum statistics", IEEE
-  TSAP 2001, much simplified);
+- steady noise: a Wiener-like gain over the mean of the utterance's quietest frames
+  (spectral subtraction: Boll, IEEE TASSP 1979; there is no need to track the noise,
+  since the utterance is there as a whole);
 - bands without any energy, as synthetic voices have them: a floor 32 dB below the
   utterance's mean spectrum;
 - the silence around the words, in the mean that is taken off;
@@ -52,8 +52,9 @@ NATURAL: Final = np.array(
 TOWARDS_NATURAL: Final = 0.8
 SCALE_RANGE: Final = (0.4, 1.2)
 
-_LEAD_FRAMES: Final = 15
-_RISE, _FALL = 1.006, 0.2  # of the noise floor, per frame
+#: The share of an utterance's frames, the quietest, that are noise alone.
+_QUIET_SHARE: Final = 0.2
+_LEAST_QUIET_FRAMES: Final = 8
 _SMOOTHING: Final = 0.3
 _OVERSUBTRACTION: Final = 1.5
 _LEAST_GAIN: Final = 0.05
@@ -93,13 +94,12 @@ def without_noise(spectrum: Signal) -> Signal:
     """Each frame times a gain that is small where the noise floor stands."""
     if not len(spectrum):
         return spectrum
-    noise = np.sort(spectrum[: 2 * _LEAD_FRAMES], axis=0)[:_LEAD_FRAMES].mean(axis=0)
+    quiet = max(_LEAST_QUIET_FRAMES, int(len(spectrum) * _QUIET_SHARE))
+    noise = spectrum[np.argsort(spectrum.sum(axis=1))[:quiet]].mean(axis=0)
     smooth = spectrum[0]
     cleaned = np.empty_like(spectrum)
     for number, frame in enumerate(spectrum):
         smooth = _SMOOTHING * smooth + (1 - _SMOOTHING) * frame
-        falling = noise + _FALL * (smooth - noise)
-        noise = np.where(smooth < noise, falling, np.minimum(noise * _RISE, smooth))
         gain = np.maximum(1 - _OVERSUBTRACTION * noise / smooth, _LEAST_GAIN)
         cleaned[number] = frame * np.convolve(np.pad(gain, 2, mode="edge"), _SPREAD, "valid")
     return cleaned

@@ -14,9 +14,11 @@ from typing import Final
 
 Phones = tuple[str, ...]
 
-VOWELS: Final = frozenset("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split())
+VOWELS: Final = frozenset(
+    ["AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"]
+)
 #: Vowels that glide to a schwa where an r was dropped: "here", "air", "hour".
-_GLIDING: Final = frozenset("EH IH UH AY AW".split())
+_GLIDING: Final = frozenset(["EH", "IH", "UH", "AY", "AW"])
 #: Words that the model's dictionary does not have.
 _MISSING: Final[dict[str, tuple[str, ...]]] = {
     "hiya": ("HH AY Y AH",),

@@ -1,0 +1,206 @@
+"""The user's turn in the OpenAI Realtime protocol: audio up, the service's verdicts down.
+
+The part of the codec around the service's input audio buffer. Pure; driven by
+:class:`device.providers.openai_realtime.OpenAIRealtime`.
+
+A turn that was given up is taken back with ``input_audio_buffer.clear``. The service may
+have heard it already, and say so late: then its verdicts, its item's transcript and its
+answer must not be taken for those of the turn that follows. A :class:`Barrier` tells them
+apart by the order of the answers; what an abandoned turn caused is dropped here, and the
+answer that the service began by itself is called off (`Responses.disown`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from device.events import (
+    ErrorKind,
+    ServiceSpeechStarted,
+    ServiceSpeechStopped,
+    ServiceTrouble,
+    TurnCommitted,
+    UserTranscript,
+)
+from device.providers import openai_frames as frames
+from device.providers.base import Emit, Note, Output, SendFrame, SessionSpec
+from device.providers.openai_errors import Explainer, Fault
+from device.providers.openai_responses import Responses
+from device.providers.openai_wire import Message
+
+#: The service takes no turn shorter than this.
+SHORTEST_TURN_BYTES = 100 * frames.BYTES_PER_MS
+#: A clear that was not answered by then never will be: far more than any usable round trip.
+CLEARED_WITHIN_S = 5.0
+#: A service that left a clear unanswered is waited for no longer than what it said before
+#: can have been on its way.
+IN_FLIGHT_S = 1.0
+_REMEMBERED_CLEARS = 64
+#: Abandoned items whose late transcripts are still recognised.
+_REMEMBERED_ITEMS = 64
+
+
+class Barrier:
+    """Up from a ``clear`` to its ``cleared``: what comes meanwhile is about earlier audio.
+
+    The service answers in order, so this is exact however late its words are. Only a service
+    that does not answer needs a time limit, or its next turn would never be believed.
+    """
+
+    def __init__(self) -> None:
+        # Event id, and when it was sent.
+        self._unanswered: deque[tuple[str, float]] = deque(maxlen=_REMEMBERED_CLEARS)
+        self._patience_s = CLEARED_WITHIN_S
+
+    def cleared_by_us(self, event_id: str, now: float) -> None:
+        self._unanswered.append((event_id, now))
+
+    def answered(self) -> None:
+        """``input_audio_buffer.cleared``: it answers the oldest."""
+        self._patience_s = CLEARED_WITHIN_S
+        if self._unanswered:
+            self._unanswered.popleft()
+
+    def refused(self, event_id: str) -> bool:
+        """An error about one of our clears is an answer too; False when it is not ours."""
+        if not event_id or all(event_id != known for known, _ in self._unanswered):
+            return False
+        while self._unanswered.popleft()[0] != event_id:
+            pass  # older ones were passed over: the answers come in order
+        return True
+
+    def is_up(self, now: float) -> bool:
+        while self._unanswered and now >= self._unanswered[0][1] + self._patience_s:
+            self._unanswered.popleft()
+            self._patience_s = IN_FLIGHT_S
+        return bool(self._unanswered)
+
+
+class UserInput:
+    """Sends, takes back and commits the user's audio, and hears the service's verdicts."""
+
+    def __init__(
+        self,
+        spec: SessionSpec,
+        explain: Explainer,
+        next_id: Callable[[], str],
+        responses: Responses,
+    ) -> None:
+        self._spec = spec
+        self._explain = explain
+        self._next_id = next_id
+        self._responses = responses
+        self._uncommitted = 0
+        self._barrier = Barrier()
+        self._open_item = ""  # speech of it was told, its commit not
+        self._abandoned: deque[str] = deque(maxlen=_REMEMBERED_ITEMS)
+        transcription = "conversation.item.input_audio_transcription"
+        self.handlers: dict[str, Callable[[Message, float], list[Output]]] = {
+            "input_audio_buffer.speech_started": self._on_speech_started,
+            "input_audio_buffer.speech_stopped": self._on_speech_stopped,
+            "input_audio_buffer.committed": self._on_committed,
+            "input_audio_buffer.cleared": self._on_cleared,
+            f"{transcription}.delta": self._on_words,
+            f"{transcription}.completed": self._on_transcript,
+            f"{transcription}.failed": self._on_no_transcript,
+        }
+
+    # --- commands -----------------------------------------------------------------
+
+    def append(self, pcm: bytes) -> list[Output]:
+        self._uncommitted += len(pcm)
+        return [SendFrame(frames.append(pcm))] if pcm else []
+
+    def clear(self, now: float) -> list[Output]:
+        """Take back what was sent since the last commit."""
+        self._uncommitted = 0
+        self._abandon(self._open_item)
+        self._open_item = ""
+        event_id = self._next_id()
+        self._barrier.cleared_by_us(event_id, now)
+        return [SendFrame(frames.clear(event_id))]
+
+    def commit(self, now: float) -> list[Output]:
+        # With the service's VAD the buffer may have been taken at any moment, so only
+        # the device's own turns can be measured here.
+        if self._spec.device_ends_turn and self._uncommitted < SHORTEST_TURN_BYTES:
+            words = "the turn was too short for the service"
+            return [*self.clear(now), Emit(ServiceTrouble(ErrorKind.PROTOCOL, words))]
+        self._uncommitted = 0
+        commit = SendFrame(frames.commit(self._next_id()))
+        return [commit, *self._responses.request("", now)]
+
+    def refused(self, event_id: str, fault: Fault) -> list[Output] | None:
+        """An error about one of our clears; None when it is about something else."""
+        if not self._barrier.refused(event_id):
+            return None
+        return [Note(f"the service did not take audio back: {fault.detail}")]
+
+    # --- verdicts -------------------------------------------------------------------
+
+    def _is_late(self, now: float) -> bool:
+        """Said of audio that we have taken back. Without a VAD of its own the service says
+        nothing by itself: its ``committed`` answers us."""
+        return not self._spec.device_ends_turn and self._barrier.is_up(now)
+
+    def _abandon(self, item_id: str) -> None:
+        if item_id and item_id not in self._abandoned:
+            self._abandoned.append(item_id)
+
+    def _own(self, item_id: str) -> None:
+        """A service may go on with the item whose first part was taken back."""
+        if item_id in self._abandoned:
+            self._abandoned.remove(item_id)
+
+    def _on_cleared(self, _message: Message, _now: float) -> list[Output]:
+        self._barrier.answered()
+        return []
+
+    def _on_speech_started(self, message: Message, now: float) -> list[Output]:
+        item_id = message.text("item_id")
+        self._responses.user_speaks()
+        if self._is_late(now):
+            self._abandon(item_id)
+            return []
+        self._own(item_id)
+        self._open_item = item_id
+        return [Emit(ServiceSpeechStarted(message.whole("audio_start_ms")))]
+
+    def _on_speech_stopped(self, message: Message, now: float) -> list[Output]:
+        if self._is_late(now):
+            self._abandon(message.text("item_id"))
+            return []
+        return [Emit(ServiceSpeechStopped(message.whole("audio_end_ms")))]
+
+    def _on_committed(self, message: Message, now: float) -> list[Output]:
+        item_id = message.text("item_id")
+        if self._is_late(now):
+            self._abandon(item_id)
+            self._responses.disown(now)
+            return []
+        self._own(item_id)
+        self._open_item = ""
+        if not self._spec.device_ends_turn:
+            self._responses.expect(now)
+        return [Emit(TurnCommitted(item_id))]
+
+    # --- what was said ----------------------------------------------------------------
+
+    def _on_words(self, message: Message, _now: float) -> list[Output]:
+        return self._words(message, message.text("delta"), final=False)
+
+    def _on_transcript(self, message: Message, _now: float) -> list[Output]:
+        return self._words(message, message.text("transcript"), final=True)
+
+    def _words(self, message: Message, words: str, *, final: bool) -> list[Output]:
+        item_id = message.text("item_id")
+        if item_id in self._abandoned or not (words or final):
+            return []
+        return [Emit(UserTranscript(words, final=final, item_id=item_id))]
+
+    def _on_no_transcript(self, message: Message, _now: float) -> list[Output]:
+        if message.text("item_id") in self._abandoned:
+            return []
+        fault = self._explain.error(message.object("error"))
+        return [Note(f"the user's words were not transcribed: {fault.detail}")]

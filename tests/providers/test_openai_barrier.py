@@ -1,0 +1,310 @@
+"""Late words about audio that was taken back: told apart from those on what came after."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from device.commands import AppendAudio, ClearInput, CommitTurn, RequestReply
+from device.events import (
+    ReplyAudio,
+    ReplyDone,
+    ReplyStarted,
+    ServiceSpeechStarted,
+    ServiceTrouble,
+    TurnCommitted,
+    UserTranscript,
+)
+from device.providers.base import SessionSpec
+from device.providers.openai_input import CLEARED_WITHIN_S, IN_FLIGHT_S
+from device.providers.openai_responses import UNWANTED_WITHIN_S
+from tests.providers.driver import URL, Driver, event_ids, events, frames, kinds, notes
+
+BUFFER = "input_audio_buffer"
+TRANSCRIPT = "conversation.item.input_audio_transcription"
+AUDIO = AppendAudio(bytes(9600))
+
+
+def abandoning() -> Driver:
+    """Audio was sent and taken back; the service has not answered."""
+    driver = Driver().ready()
+    driver.command(AUDIO)
+    assert kinds(driver.command(ClearInput())) == [f"{BUFFER}.clear"]
+    return driver
+
+
+def hears(driver: Driver, item_id: str) -> list[Any]:
+    """The service's VAD takes a turn."""
+    return [
+        *driver.event(f"{BUFFER}.speech_started", audio_start_ms=1, item_id=item_id),
+        *driver.event(f"{BUFFER}.speech_stopped", audio_end_ms=9, item_id=item_id),
+        *driver.event(f"{BUFFER}.committed", item_id=item_id),
+    ]
+
+
+def commits(outputs: list[Any]) -> list[str]:
+    return [e.item_id for e in events(outputs) if isinstance(e, TurnCommitted)]
+
+
+def test_what_comes_before_cleared_is_of_the_abandoned_turn() -> None:
+    driver = abandoning()
+    assert hears(driver, "old") == []
+    assert driver.event(f"{BUFFER}.cleared") == []
+    assert commits(hears(driver, "new")) == ["new"]
+
+
+def test_each_clear_is_answered_for_itself() -> None:
+    driver = abandoning()
+    driver.command(ClearInput())
+    driver.event(f"{BUFFER}.cleared")
+    assert hears(driver, "between") == []
+    driver.event(f"{BUFFER}.cleared")
+    assert commits(hears(driver, "new")) == ["new"]
+
+
+def test_the_words_of_an_abandoned_turn_are_not_told_however_late_they_come() -> None:
+    driver = Driver().ready()
+    driver.event(f"{BUFFER}.speech_started", item_id="old")
+    driver.command(ClearInput())
+    driver.event(f"{BUFFER}.committed", item_id="old")
+    driver.event(f"{BUFFER}.cleared")
+    assert driver.event(f"{TRANSCRIPT}.delta", item_id="old", delta="hey") == []
+    assert driver.event(f"{TRANSCRIPT}.completed", item_id="old", transcript="hey") == []
+    assert driver.event(f"{TRANSCRIPT}.failed", item_id="old", error={"message": "x"}) == []
+
+
+def test_the_words_of_the_turn_that_was_taken_are_told_across_a_clear() -> None:
+    """After its commit the device takes back what it sent since."""
+    driver = Driver().ready()
+    hears(driver, "mine")
+    driver.command(ClearInput())
+    outputs = driver.event(f"{TRANSCRIPT}.completed", item_id="mine", transcript="hello")
+    assert events(outputs) == [UserTranscript("hello", final=True, item_id="mine")]
+
+
+def test_a_service_that_goes_on_with_the_same_item_is_believed_after_cleared() -> None:
+    driver = Driver().ready()
+    driver.event(f"{BUFFER}.speech_started", item_id="same")
+    driver.command(ClearInput())
+    driver.event(f"{BUFFER}.cleared")
+    assert commits(driver.event(f"{BUFFER}.committed", item_id="same")) == ["same"]
+    assert events(driver.event(f"{TRANSCRIPT}.completed", item_id="same", transcript="yes"))
+
+
+# --- the answer that nobody waits for ------------------------------------------------
+
+
+def test_the_answer_to_an_abandoned_turn_is_cancelled_and_nobody_is_told() -> None:
+    driver = abandoning()
+    hears(driver, "old")
+    outputs = driver.created("r_old")
+    assert frames(outputs) == [{"type": "response.cancel", "response_id": "r_old"}]
+    assert events(outputs) == []
+    driver.event(f"{BUFFER}.cleared")
+    assert driver.audio(b"\1\0" * 9, reply_id="r_old") == []
+    assert driver.call("c1", reply_id="r_old") == []
+    assert driver.done("r_old", status="cancelled") == []
+    hears(driver, "new")
+    assert events(driver.created("r_new")) == [ReplyStarted("r_new")]
+    assert isinstance(events(driver.audio(b"\1\0", reply_id="r_new"))[0], ReplyAudio)
+
+
+def test_an_answer_that_is_already_over_is_not_told_either() -> None:
+    driver = abandoning()
+    hears(driver, "old")
+    assert events(driver.done("r_old", status="failed")) == []
+
+
+def test_a_reply_that_was_promised_before_is_not_the_abandoned_turns() -> None:
+    driver = Driver().ready()
+    hears(driver, "mine")
+    driver.command(ClearInput())
+    hears(driver, "stray")
+    assert events(driver.created("r_mine")) == [ReplyStarted("r_mine")]
+    driver.done("r_mine")
+    assert events(driver.created("r_stray")) == []
+
+
+def test_an_answer_that_never_came_takes_no_later_reply_with_it() -> None:
+    driver = abandoning()
+    hears(driver, "old")
+    driver.event(f"{BUFFER}.cleared")
+    hears(driver, "new")
+    assert events(driver.created("r_new")) == [ReplyStarted("r_new")]
+
+
+def test_nor_does_it_after_a_while_when_nothing_else_was_said() -> None:
+    driver = abandoning()
+    hears(driver, "old")
+    driver.event(f"{BUFFER}.cleared")
+    driver.wait(UNWANTED_WITHIN_S)
+    driver.command(RequestReply("say hello"))
+    assert events(driver.created("r")) == [ReplyStarted("r")]
+
+
+def test_a_request_that_crossed_the_answer_nobody_wants_is_made_again_after_it() -> None:
+    driver = abandoning()
+    hears(driver, "old")
+    asked = event_ids(driver.command(RequestReply("say hello")))[0]
+    driver.created("r_old")
+    busy = {"code": "conversation_already_has_active_response", "event_id": asked}
+    assert driver.event("error", error=busy) == []
+    assert kinds(driver.done("r_old", status="cancelled")) == ["response.create"]
+    assert events(driver.created("r")) == [ReplyStarted("r")]
+
+
+def test_the_silence_of_an_answer_nobody_wants_is_no_trouble() -> None:
+    driver = abandoning()
+    hears(driver, "old")
+    driver.created("r_old")
+    assert driver.codec.deadline is not None
+    assert events(driver.wait(60.0)) == []
+
+
+# --- a service that does not answer ---------------------------------------------------------
+
+
+def test_a_service_that_never_answers_is_believed_again_after_a_while() -> None:
+    driver = abandoning()
+    driver.wait(CLEARED_WITHIN_S - 0.1)
+    assert commits(hears(driver, "old")) == []
+    driver.wait(0.1)
+    assert commits(hears(driver, "new")) == ["new"]
+    driver.command(ClearInput())
+    driver.wait(IN_FLIGHT_S - 0.1)
+    assert commits(hears(driver, "late")) == []
+    driver.wait(0.1)
+    assert commits(hears(driver, "next")) == ["next"]
+
+
+def test_a_service_that_answers_after_all_is_waited_for_again() -> None:
+    driver = abandoning()
+    driver.wait(CLEARED_WITHIN_S)
+    hears(driver, "a")
+    driver.event(f"{BUFFER}.cleared")
+    driver.command(ClearInput())
+    driver.wait(IN_FLIGHT_S)
+    assert hears(driver, "late") == []
+
+
+def test_a_refused_clear_is_an_answer_and_noted() -> None:
+    driver = Driver().ready()
+    event_id = event_ids(driver.command(ClearInput()))[0]
+    outputs = driver.event("error", error={"message": "nothing there", "event_id": event_id})
+    assert "nothing there" in notes(outputs)[0]
+    assert events(outputs) == []
+    assert commits(hears(driver, "new")) == ["new"]
+
+
+def test_the_devices_own_commit_is_answered_across_a_clear() -> None:
+    driver = Driver(SessionSpec(url=URL, device_ends_turn=True)).ready()
+    driver.command(AUDIO)
+    driver.command(CommitTurn())
+    driver.command(ClearInput())
+    assert commits(driver.event(f"{BUFFER}.committed", item_id="u1")) == ["u1"]
+    assert events(driver.created("r1")) == [ReplyStarted("r1")]
+
+
+# --- any interleaving -----------------------------------------------------------------------------
+
+
+class Service:
+    """Takes what the device sends in order, whenever it gets to it, and answers in order."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver = driver
+        self.to_do: deque[str] = deque()
+        self.said: deque[tuple[str, str, int]] = deque()  # event, item, clears before its audio
+        self.clears_done = 0
+        self.items = 0
+        self.speaking = ""
+
+    def works(self) -> None:
+        if not self.to_do:
+            return
+        match self.to_do.popleft():
+            case "clear":
+                self.clears_done += 1
+                self.speaking = ""
+                self._say("cleared", "")
+            case "speech" if not self.speaking:
+                self.items += 1
+                self.speaking = f"item{self.items}"
+                self._say("speech_started", self.speaking)
+            case "silence" if self.speaking:
+                for what in ("speech_stopped", "committed", "created", "transcript"):
+                    self._say(what, self.speaking)
+                self.speaking = ""
+            case _:
+                pass
+
+    def _say(self, what: str, item: str) -> None:
+        self.said.append((what, item, self.clears_done))
+
+    def is_heard(self) -> tuple[str, str, int, list[Any]] | None:
+        """The next word arrives; what the codec makes of it."""
+        if not self.said:
+            return None
+        what, item, generation = self.said.popleft()
+        if what == "created":
+            outputs = self.driver.created(f"reply to {item}")
+            outputs += self.driver.audio(b"\1\0", reply_id=f"reply to {item}")
+            outputs += self.driver.done(f"reply to {item}")
+        elif what == "transcript":
+            outputs = self.driver.event(f"{TRANSCRIPT}.completed", item_id=item, transcript="x")
+        else:
+            outputs = self.driver.event(f"{BUFFER}.{what}", item_id=item)
+        return what, item, generation, outputs
+
+
+STEPS = st.lists(
+    st.sampled_from(["speech", "silence", "clear", "service", "service", "downlink", "downlink"]),
+    max_size=80,
+)
+
+
+@given(STEPS, st.floats(0, 0.007))  # all of it within CLEARED_WITHIN_S
+@settings(max_examples=400)
+def test_no_interleaving_takes_an_abandoned_turn_for_the_next(
+    steps: list[str], pause_s: float
+) -> None:
+    """A turn is told of exactly when nothing has been taken back since it was said."""
+    driver = Driver().ready()
+    service = Service(driver)
+    clears = 0
+    told: set[str] = set()
+
+    def judge(heard: tuple[str, str, int, list[Any]] | None) -> None:
+        if heard is None:
+            return
+        what, item, generation, outputs = heard
+        is_current = generation == clears
+        seen = [type(e) for e in events(outputs)]
+        if what == "committed":
+            assert seen == ([TurnCommitted] if is_current else [])
+            told.update([item] if is_current else [])
+        elif what == "speech_started":
+            assert seen == ([ServiceSpeechStarted] if is_current else [])
+        elif what == "created":
+            assert seen == ([ReplyStarted, ReplyAudio, ReplyDone] if item in told else [])
+        elif what == "transcript":
+            assert seen == ([UserTranscript] if item in told else [])
+
+    for step in [*steps, *["service"] * len(steps), *["downlink"] * 6 * len(steps)]:
+        driver.wait(pause_s)
+        if step == "service":
+            service.works()
+        elif step == "downlink":
+            judge(service.is_heard())
+        else:
+            service.to_do.append(step)
+            if step == "clear":
+                clears += 1
+                driver.command(ClearInput())
+            else:
+                driver.command(AUDIO)
+    assert not service.said
+    assert not [e for e in events(driver.outputs) if isinstance(e, ServiceTrouble)]
