@@ -1,11 +1,12 @@
 """The offline recogniser: speech to words to intent, on the device.
 
 :mod:`port` says what a recogniser is, :mod:`intents` what words mean, :mod:`sphinx`
-hears commands and rejects the rest, or hears anything.
+hears commands and :mod:`verdict` rejects the rest; :mod:`sphinx_open` hears anything.
 """
 
 from device.local.recognition.port import RATE_HZ, Recogniser, Recognition, Refusal
-from device.local.recognition.sphinx import SphinxCommands, SphinxOpen
+from device.local.recognition.sphinx import SphinxCommands
+from device.local.recognition.sphinx_open import SphinxOpen
 
 __all__ = ["RATE_HZ", "Recogniser", "Recognition", "Refusal", "create_recogniser"]
 

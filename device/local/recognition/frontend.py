@@ -21,6 +21,7 @@ Pure: arrays in, arrays out.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -36,6 +37,7 @@ SIZE: Final = 512
 FILTERS: Final = 25
 LOWEST_HZ, HIGHEST_HZ = 130.0, 6800.0
 CEPSTRA: Final = 13
+_WARPED_UP_TO_HZ: Final = 5200.0
 LIFTER: Final = 22
 PREEMPHASIS: Final = 0.97
 
@@ -61,9 +63,13 @@ _LEAST_GAIN: Final = 0.05
 _SPREAD: Final = np.array([0.1, 0.2, 0.4, 0.2, 0.1])  # over neighbouring filters
 
 
-def features(samples: NDArray[np.int16]) -> Features:
-    """One utterance, mono at 16 kHz -> (frames, 13), of zero mean over its speech."""
-    spectrum = without_noise(mel_spectrum(samples) + 1.0)
+def features(samples: NDArray[np.int16], warp: float = 1.0) -> Features:
+    """One utterance, mono at 16 kHz -> (frames, 13), of zero mean over its speech.
+
+    ``warp`` moves the filters to so many times their frequency, for speakers whose
+    vocal tract is shorter (above 1) or longer (below 1) than the model's.
+    """
+    spectrum = without_noise(mel_spectrum(samples, warp) + 1.0)
     if not len(spectrum):
         return np.zeros((0, CEPSTRA), np.float32)
     power = spectrum.sum(axis=1)
@@ -77,7 +83,7 @@ def features(samples: NDArray[np.int16]) -> Features:
     return natural
 
 
-def mel_spectrum(samples: NDArray[np.int16]) -> Signal:
+def mel_spectrum(samples: NDArray[np.int16], warp: float = 1.0) -> Signal:
     """Power in each mel filter, (frames, 25)."""
     frames = (len(samples) - WINDOW) // STEP + 1
     if frames < 1:
@@ -86,7 +92,7 @@ def mel_spectrum(samples: NDArray[np.int16]) -> Signal:
     sharp = np.concatenate([x[:1], x[1:] - PREEMPHASIS * x[:-1]])
     windows = np.lib.stride_tricks.sliding_window_view(sharp, WINDOW)[::STEP][:frames]
     power = np.abs(np.fft.rfft(windows * _HAMMING, SIZE)) ** 2
-    mel: Signal = power @ _MEL.T
+    mel: Signal = power @ _mel_filters(warp).T
     return mel
 
 
@@ -105,15 +111,23 @@ def without_noise(spectrum: Signal) -> Signal:
     return cleaned
 
 
-def _mel_filters() -> Signal:
-    """Triangles of equal area on the mel scale, edges on the transform's bins."""
+@cache
+def _mel_filters(warp: float) -> Signal:
+    """Triangles of equal area on the mel scale, edges on the transform's bins.
+
+    Warped linearly up to ``_WARPED_UP_TO_HZ``, and from there so that the highest
+    edge keeps its place.
+    """
 
     def mel(hz: float) -> float:
         return 2595 * float(np.log10(1 + hz / 700))
 
     centres = np.linspace(mel(LOWEST_HZ), mel(HIGHEST_HZ), FILTERS + 2)
     step = RATE_HZ / SIZE
-    edges = np.round(700 * (10 ** (centres / 2595) - 1) / step) * step
+    hz = 700 * (10 ** (centres / 2595) - 1)
+    knee, top = _WARPED_UP_TO_HZ, HIGHEST_HZ
+    above = knee * warp + (hz - knee) * (top - knee * warp) / (top - knee)
+    edges = np.round(np.where(hz < knee, hz * warp, above) / step) * step
     bins = np.arange(SIZE // 2 + 1) * step
     rows = []
     for left, centre, right in zip(edges, edges[1:], edges[2:], strict=False):
@@ -138,6 +152,5 @@ def _liftering() -> Signal:
 
 
 _HAMMING = 0.54 - 0.46 * np.cos(2 * np.pi * np.arange(WINDOW) / (WINDOW - 1))
-_MEL = _mel_filters()
 _COSINES = _cosines()
 _LIFTERING = _liftering()
