@@ -24,7 +24,7 @@ from device.local.recognition.port import Recognition, Refusal
 SURE_RATIO: Final = 0.7
 #: Enough for hearings that agree, and for one that stands alone.
 AGREED_RATIO: Final = 0.46
-ALONE_RATIO: Final = 0.6
+ALONE_RATIO: Final = 0.58
 #: Enough to ask again, rather than to say that it was no command.
 UNSURE_RATIO: Final = 0.42
 
