@@ -126,12 +126,14 @@ def _main() -> None:
             library.choose(request["voice"])
         except ModelError as error:
             sys.stdout.buffer.write(json.dumps({"error": str(error)}).encode() + b"\n")
+            sys.stdout.buffer.flush()
             continue
         library.set_speed(request["speed_wpm"])
         library.speak(request["text"], keep)
         samples = np.concatenate([np.zeros(0, np.int16), *parts])
         head = {"rate_hz": library.rate_hz, "samples": len(samples)}
         sys.stdout.buffer.write(json.dumps(head).encode() + b"\n" + samples.tobytes())
+        sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import ctypes
-import functools
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import espeakng_loader
 import numpy as np
 
 from device.audio.resample import resample
 from device.ports import Samples
+from tests.espeak import espeak
 from tests.judges.environment import judge_python
 
 DECODER = Path(__file__).parents[1] / "judges" / "openwakeword_decode.py"
 RATE_HZ = 16_000
-
-_CALLBACK = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
-)
 
 
 @dataclass(frozen=True)
@@ -80,26 +74,4 @@ def generated_clips() -> list[Clip]:
 
 def say(text: str, voice: str = "en-us") -> Samples:
     """espeak-ng's rendering of ``text``."""
-    library, rate_hz = _espeak()
-    parts: list[Samples] = []
-
-    def collect(samples: ctypes.Array[ctypes.c_short], count: int, _events: object) -> int:
-        if samples and count:
-            parts.append(np.ctypeslib.as_array(samples, (count,)).copy())
-        return 0
-
-    callback = _CALLBACK(collect)
-    library.espeak_SetSynthCallback(callback)
-    assert library.espeak_SetVoiceByName(voice.encode()) == 0, f"espeak-ng has no voice {voice}"
-    data = text.encode()
-    library.espeak_Synth(data, len(data) + 1, 0, 1, 0, 1, None, None)
-    return resample(np.concatenate(parts), rate_hz, RATE_HZ)
-
-
-@functools.cache
-def _espeak() -> tuple[ctypes.CDLL, int]:
-    library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
-    data = str(espeakng_loader.get_data_path()).encode()
-    rate_hz = library.espeak_Initialize(2, 0, data, 0x8000)
-    assert rate_hz > 0, "espeak-ng did not find its data"
-    return library, rate_hz
+    return resample(*espeak(text, voice), RATE_HZ)

@@ -1,13 +1,12 @@
 """Synthetic speakers and a synthetic room, for tests and for the benchmark.
 
-Speech comes from libespeak-ng in this process and, where Debian's ``flite`` is
+Speech comes from espeak-ng and, where Debian's ``flite`` is
 installed, from its recorded voices, which are the more lifelike ones. Voices are
 split: nothing may be tuned on those in ``TEST_VOICES``.
 """
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
 import shutil
@@ -16,15 +15,16 @@ import tempfile
 import wave
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-import espeakng_loader
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from tests.espeak import espeak
+
 RATE_HZ = 16_000
+WORDS_PER_MINUTE = 165
 CORPUS = Path(__file__).parent / "corpus"
 
 TUNING_VOICES = (
@@ -89,7 +89,8 @@ def speak(text: str, voice: str, cache_dir: Path | None = None) -> Pcm:
         cached: Pcm = np.load(path)
         return cached
     engine, name = voice.split(":", 1)
-    samples, rate = _flite(text, name) if engine == "flite" else _espeak(text, name)
+    flite = engine == "flite"
+    samples, rate = _flite(text, name) if flite else espeak(text, name, WORDS_PER_MINUTE)
     wanted = soxr.resample(samples.astype(np.float32), rate, RATE_HZ, quality="HQ")
     loud = np.flatnonzero(np.abs(wanted) > 0.01 * np.abs(wanted).max())
     wanted = wanted[loud[0] : loud[-1] + 1] * (16_384 / np.abs(wanted).max())
@@ -141,53 +142,10 @@ def _noise(length: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return shaped(pink) + shaped(pink * (0.2 + band)) * syllables
 
 
-def _flite(text: str, voice: str) -> tuple[NDArray[np.float64], int]:
+def _flite(text: str, voice: str) -> tuple[Pcm, int]:
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "x.wav"
         command = ["flite", "-voice", voice, "-t", text, "-o", str(out)]
         subprocess.run(command, check=True, capture_output=True)
         with wave.open(str(out)) as clip:
-            data = np.frombuffer(clip.readframes(clip.getnframes()), np.int16)
-            return data.astype(np.float64), clip.getframerate()
-
-
-_Callback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
-)
-
-
-class _Espeak:
-    """libespeak-ng, retrieval mode; one a process."""
-
-    def __init__(self) -> None:
-        self._library = ctypes.CDLL(espeakng_loader.get_library_path())
-        data = str(espeakng_loader.get_data_path()).encode()
-        self.rate_hz = self._library.espeak_Initialize(2, 0, data, 0)  # 2: synchronous, retrieval
-        self._chunks: list[NDArray[np.int16]] = []
-        self._callback = _Callback(self._take)
-        self._library.espeak_SetSynthCallback(self._callback)
-
-    def _take(self, samples: ctypes._Pointer[ctypes.c_short], count: int, _events: object) -> int:
-        if samples and count > 0:
-            self._chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())
-        return 0
-
-    def speak(self, text: str, voice: str, speed_wpm: int = 165) -> NDArray[np.float64]:
-        """The samples of ``text`` at ``rate_hz``."""
-        if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
-            raise ValueError(f"espeak-ng has no voice {voice}")
-        self._library.espeak_SetParameter(1, speed_wpm, 0)  # 1: espeakRATE
-        data = text.encode() + b"\0"
-        self._chunks.clear()
-        self._library.espeak_Synth(data, len(data), 0, 1, 0, 1, None, None)  # 1: UTF-8
-        return np.concatenate(self._chunks).astype(np.float64)
-
-
-@cache
-def _espeak_engine() -> _Espeak:
-    return _Espeak()
-
-
-def _espeak(text: str, voice: str) -> tuple[NDArray[np.float64], int]:
-    engine = _espeak_engine()
-    return engine.speak(text, voice), engine.rate_hz
+            return np.frombuffer(clip.readframes(clip.getnframes()), np.int16), clip.getframerate()
