@@ -25,6 +25,7 @@ import numpy as np
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO))
 
+from device.audio.echo import EchoCanceller  # noqa: E402
 from device.audio.format import frames_in  # noqa: E402
 from device.audio.wake import CHUNK_SAMPLES, WakeGate, warm_up_noise  # noqa: E402
 from device.audio.wake_litert import LitertWake  # noqa: E402
@@ -288,7 +289,10 @@ def _loud_db(samples: Samples) -> float:
 
 
 def self_wakes(minutes: float = 10.0) -> dict[str, Any]:
-    """The wake word's runner on the echo of ten minutes of the device's own speech."""
+    """The wake word's runner on the echo of ten minutes of the device's own speech.
+
+    Behind the echo canceller, as the appliance runs it, and without.
+    """
     texts = (
         "It is twenty five minutes past four in the afternoon. ",
         "I can tell the time and the date, set, list and cancel timers, change the volume, "
@@ -299,20 +303,27 @@ def self_wakes(minutes: float = 10.0) -> dict[str, Any]:
     )
     rng = np.random.default_rng(7)
     response = room_response(16_000, 1, -20.0, reverb_ms=120, seed=3)[0]
-    engine = LitertWake(find_wake_models(["hey_jarvis", "alexa"]))
-    gate = WakeGate(16_000)
+    canceller = EchoCanceller()
+    models = find_wake_models(["hey_jarvis", "alexa"])
+    engines = [(LitertWake(models), WakeGate(16_000)) for _ in range(2)]
     replies = {(v, t): spoken(t, v, 16_000) for v in VOICES for t in texts}
     order = list(replies)
-    wakes, done = 0, 0
+    wakes, done = [0, 0], 0
     while done < minutes * 60 * 16_000:
-        dry = replies[order[int(rng.integers(len(order)))]].astype(np.float64)
+        far = replies[order[int(rng.integers(len(order)))]]
+        far = far[: len(far) // CHUNK_SAMPLES * CHUNK_SAMPLES]
+        dry = far.astype(np.float64)
         echo = np.convolve(dry, response)[: len(dry)] + rng.standard_normal(len(dry)) * 10
         heard = np.clip(np.rint(echo), -32768, 32767).astype(np.int16)
-        for start in range(0, len(heard) - CHUNK_SAMPLES + 1, CHUNK_SAMPLES):
-            scores = engine.score(heard[start : start + CHUNK_SAMPLES])
-            wakes += len(gate.update(scores, done + start + CHUNK_SAMPLES))
+        for start in range(0, len(heard), CHUNK_SAMPLES):
+            chunk = slice(start, start + CHUNK_SAMPLES)
+            both = canceller.process(heard[chunk], far[chunk]), heard[chunk]
+            for number, ((engine, gate), sound) in enumerate(zip(engines, both, strict=True)):
+                found = gate.update(engine.score(sound), done + chunk.stop)
+                wakes[number] += len(found)
         done += len(heard)
-    return {"minutes": round(done / 16_000 / 60, 1), "wakes": wakes}
+    minutes_done = round(done / 16_000 / 60, 1)
+    return {"minutes": minutes_done, "wakes": wakes[0], "without_cancelling": wakes[1]}
 
 
 if __name__ == "__main__":

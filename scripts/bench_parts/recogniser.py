@@ -15,6 +15,7 @@ import statistics
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,19 @@ def judge(
         "low": low,
         "high": high,
         "by_voice": {voice: f"{a} of {b}" for voice, (a, b) in sorted(by_voice.items())},
+        "by_kind": by_kind(by_voice),
         "finish_ms": round(statistics.median(finish_ms), 1),
     }
+
+
+def by_kind(by_voice: Mapping[str, Sequence[int]]) -> dict[str, str]:
+    """Flite's voices are made of people's recordings, espeak-ng's of formulas."""
+    kinds = {"recorded": "flite:", "formant": "espeak:"}
+    totals = {
+        kind: [sum(v[i] for name, v in by_voice.items() if name.startswith(start)) for i in (0, 1)]
+        for kind, start in kinds.items()
+    }
+    return {kind: f"{a} of {b}" for kind, (a, b) in totals.items() if b}
 
 
 def hear(recogniser: Recogniser, pcm: Pcm) -> tuple[Recognition, float]:

@@ -162,7 +162,7 @@ def appliance_rows(result: Json) -> Iterator[Row]:
     yield Row(
         f"self-wakes in {own['minutes']:.0f} min of replies, echo -20 dB",
         "0",
-        str(own["wakes"]),
+        f"{own['wakes']} (without echo cancelling {own['without_cancelling']})",
         own["wakes"] == 0,
     )
     idle = result["idle"]
@@ -209,7 +209,9 @@ def recogniser_rows(result: Json) -> Iterator[Row]:
             f"offline recogniser: commands right, {condition} (n = {row['n']}, "
             f"{row['voices']} unseen voices)",
             f"{least} %" if least else "reported",
-            f"{100 * row['rate']:.0f} % (95 %: {100 * row['low']:.0f}-{100 * row['high']:.0f})",
+            f"{100 * row['rate']:.1f} % (95 %: {100 * row['low']:.0f}-{100 * row['high']:.0f}; "
+            + ", ".join(f"{kind} voices {words}" for kind, words in row["by_kind"].items())
+            + ")",
             least is None or 100 * row["rate"] >= least,
         )
     off = result["off_topic"]
