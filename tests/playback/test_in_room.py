@@ -121,7 +121,9 @@ def test_unplugged_in_a_reply_and_plugged_in_again() -> None:
         stopped = child.of("PlaybackStopped")[0]
         assert stopped["reason"] == "error"
         heard_ms = len(sounded(child, since=at)) * 1000 / RATE
-        assert abs(stopped["heard_ms"] - heard_ms) <= 15  # the card cannot be asked any more
+        # The card cannot be asked any more: what it held (20 ms queued, 8 ms in its FIFO)
+        # may or may not have sounded before the loss was noticed.
+        assert abs(stopped["heard_ms"] - heard_ms) <= 35
         child.room.replug("speaker")
         child.until_event("PartReady", 2)
         at = child.ask("reply", "again", RATE // 2, 2)
