@@ -7,6 +7,8 @@ lost. So the decision waits for ``AHEAD_MS`` of audio after the detection and lo
 for the first *dip* in loudness from ``REACH_MS`` before it on; what was captured
 meanwhile is not lost, it is sent a little later.
 
+- A detection that comes late finds the person in the question. So first a *pause* is
+  sought, from further back: silence longer than a closure inside a word mostly is.
 - A dip is quiet in two measures at once: level, and level of the differences between
   samples, in which the "s" of "alexa" stands out. Quiet means far below the loudest
   of the last 0.8 s, or near the noise floor.
@@ -36,12 +38,17 @@ REACH_MS = 200
 """How far before the detection the uplink may start. 60 ms more, and closures inside
 words ("hey rhasspy") pass for the end of 7 % of the synthetic ones, not 1 %."""
 
+FAR_REACH_MS = 420
+"""How far before the detection a *pause* may end, for detections that come late: then the
+question has begun. Shorter than any wake word after its first syllable."""
+
 AHEAD_MS = 240
 """How much audio after the detection the decision waits for, and so how far after it
 the uplink may start. Three chunks."""
 
 _BLOCK = RATE_HZ // 100  # levels are those of 10 ms, over which all else counts
 _REACH, _AHEAD = REACH_MS // 10, AHEAD_MS // 10
+_FAR_REACH, _PAUSE = FAR_REACH_MS // 10, 12  # a dip so long is a pause, not a closure
 _DEEP_DB, _LONG = 30.0, 6  # a dip that begins before the detection
 _FALL_DB, _SHORT = 15.0, 5  # one that begins after it
 _CUT_OFF = 3  # what may be so short: a dip that has not ended
@@ -52,15 +59,15 @@ _FLOOR_PERCENTILE, _FLOOR_DB = 8, 4.0  # where it lies, and what still counts as
 _LEAST_DB = 8.0  # a dip is at least so deep, however near the floor
 _SILENCE_RMS = ((10.0,), (4.0,))  # of int16, in each measure; below it all is equal
 
-_HISTORY = 26  # chunks: a second, patience of up to ten chunks, and AHEAD_MS
+_HISTORY = 32  # chunks: a second and a half, patience of up to ten chunks, and AHEAD_MS
 
 
 def uplink_start(sound: Samples, detected: int) -> int:
     """The first sample to send. Pure.
 
     ``sound`` is 16 kHz mono; ``detected`` is the sample in it at which the detection's
-    chunk ended. A second before it and ``AHEAD_MS`` after it are looked at, or what
-    there is of them. The answer lies within ``REACH_MS`` before and ``AHEAD_MS`` after
+    chunk ended. A second and a half before it and ``AHEAD_MS`` after it are looked at, or what
+    there is of them. The answer lies within ``FAR_REACH_MS`` before and ``AHEAD_MS`` after
     ``detected``, and within ``sound``.
     """
     origin = detected % _BLOCK
@@ -71,12 +78,23 @@ def uplink_start(sound: Samples, detected: int) -> int:
     if end <= block:
         return min(detected, len(sound))
     floor = np.percentile(levels[:, max(0, at - _FLOOR) :], _FLOOR_PERCENTILE, axis=1)
-    while block < end:
-        depth_db, needed = (_DEEP_DB, _LONG) if block < at else (_FALL_DB, _SHORT)
+
+    def dip_at(block: int, depth_db: float) -> int:
+        """How many blocks from ``block`` on are quiet."""
         loudest = levels[:, max(0, block - _LOUDEST) : block + 1].max(axis=1)
         limit = np.maximum(loudest - depth_db, np.minimum(floor + _FLOOR_DB, loudest - _LEAST_DB))
         quiet = (levels[:, block:] < limit[:, None]).all(axis=0)
-        length = len(quiet) if quiet.all() else int(quiet.argmin())
+        return len(quiet) if quiet.all() else int(quiet.argmin())
+
+    early = max(0, at - _FAR_REACH - _PAUSE)
+    while early < block:
+        length = dip_at(early, _DEEP_DB)
+        if length >= _PAUSE:
+            return origin + max(at - _FAR_REACH, early + 1, early + length - _ONSET) * _BLOCK
+        early += max(1, length)
+    while block < end:
+        depth_db, needed = (_DEEP_DB, _LONG) if block < at else (_FALL_DB, _SHORT)
+        length = dip_at(block, depth_db)
         if length >= needed or (length >= _CUT_OFF and block + length == end):
             return origin + max(block + 1, block + length - _ONSET) * _BLOCK
         block += max(1, length)

@@ -6,6 +6,7 @@ of milliseconds, so a long reply holds up nobody: its next sentence queues again
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from dataclasses import dataclass, field
 
 from device.errors import ParlorError
 from device.local.synthesis import Samples, Synthesiser
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -98,5 +101,9 @@ def _speak(synthesiser: Synthesiser, sentence: Sentence) -> None:
         synthesiser.speak(sentence.text, sink, voice=sentence.voice, speed=sentence.speed)
     except ParlorError as error:
         failure = str(error)
+    except Exception as error:
+        # Whatever it was, the next sentence may go well: the voice must not die of this one.
+        log.exception("the voice failed")
+        failure = f"internal error: {type(error).__name__}"
     if not sentence.stopped:
         sentence.on_done(failure)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.audio.wake import CHUNK_SAMPLES
-from device.audio.word_end import AHEAD_MS, REACH_MS, WordEnds, uplink_start
+from device.audio.word_end import AHEAD_MS, FAR_REACH_MS, WordEnds, uplink_start
 from device.events import SpeechStarted, UplinkAudio, UplinkStopped
 from device.ports import Samples
 from tests.hearing.fakes import LOUD, feed, make_hearing
@@ -40,6 +40,16 @@ def test_a_late_detection_starts_in_the_pause_before_the_question() -> None:
     start = start_ms(hiss(600), voice(500), hiss(100), voice(700), detected_ms=1250)
     assert 1100 <= start <= 1200
     assert start >= 1200 - 100
+
+
+def test_a_very_late_detection_starts_in_the_pause_before_the_question() -> None:
+    start = start_ms(hiss(600), voice(500), hiss(150), voice(900), detected_ms=1600)
+    assert 1180 <= start <= 1250
+
+
+def test_a_closure_is_no_pause_however_late_the_detection() -> None:
+    word = np.concatenate([voice(300), hiss(90), voice(400)])
+    assert start_ms(hiss(500), word, hiss(150), voice(500), detected_ms=1250) >= 1290
 
 
 def test_an_early_detection_waits_for_the_word_to_end() -> None:
@@ -100,15 +110,15 @@ def test_it_stays_within_its_reach_and_the_sound(case: tuple[Samples, int]) -> N
     sound, detected = case
     start = uplink_start(sound, detected)
     assert 0 <= start <= len(sound)
-    assert detected - REACH_MS * KHZ <= start <= detected + AHEAD_MS * KHZ
+    assert detected - FAR_REACH_MS * KHZ <= start <= detected + AHEAD_MS * KHZ
 
 
 @given(sounds(), st.integers(0, 2000))
 def test_what_it_need_not_know_changes_nothing(case: tuple[Samples, int], ms: int) -> None:
     """Neither audio after ``AHEAD_MS`` nor audio from long before the detection."""
     sound, detected = case
-    sound = np.concatenate([hiss(1200), sound, hiss(AHEAD_MS)])
-    detected += 1200 * KHZ
+    sound = np.concatenate([hiss(1500), sound, hiss(AHEAD_MS)])
+    detected += 1500 * KHZ
     start = uplink_start(sound, detected)
     assert uplink_start(np.concatenate([sound, voice(ms)]), detected) == start
     earlier = voice(ms - ms % 10)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device.audio.word_end import AHEAD_MS, REACH_MS
+from device.audio.word_end import AHEAD_MS, FAR_REACH_MS
 from tests.hearing.clips import Clip, real_clips
 from tests.hearing.word_ends import Start, engines, recorded, starts, synthetic
 from tests.recognition.speech import TEST_VOICES, available
@@ -40,7 +40,7 @@ def share_of_losses(found: Sequence[Start], over_ms: float, from_gap_ms: float) 
 
 def within_reach(found: Sequence[Start]) -> None:
     for start in found:
-        assert -AHEAD_MS <= start.detected_ms + start.leak_ms <= REACH_MS, start
+        assert -AHEAD_MS <= start.detected_ms + start.leak_ms <= FAR_REACH_MS, start
 
 
 @pytest.fixture(scope="module")

@@ -155,3 +155,21 @@ def test_a_sentence_stopped_before_its_turn_is_not_begun() -> None:
     assert ended.get(timeout=5) is None
     assert pieces.empty()
     speaker.stop()
+
+
+def test_the_voice_survives_any_failure_of_a_sentence() -> None:
+    class Fragile(FakeSynthesiser):
+        def speak(self, text: str, sink: Sink, *, voice: str = "", speed: float = 1.0) -> None:
+            if text == "bad":
+                raise OSError("no memory")
+            super().speak(text, sink, voice=voice, speed=speed)
+
+    done: queue.Queue[str | None] = queue.Queue()
+    speaker = Speaker(Fragile)
+    speaker.start()
+    speaker.wait_loaded()
+    for text in ("bad", "good"):
+        speaker.say(Sentence(text, "", 1.0, lambda _pcm: None, done.put))
+    assert done.get(timeout=5) == "internal error: OSError"
+    assert done.get(timeout=5) is None
+    speaker.stop()
