@@ -25,7 +25,7 @@ say = "hey jarvis, what can you do"
 [[cue]]
 after = "playback_started"
 count = 3
-delay_ms = 2500
+delay_ms = 800  # whatever it was taken for, the answer is longer
 button = "action"
 [[cue]]
 at_s = 31.0
@@ -66,7 +66,7 @@ def test_a_timer_is_set(day: Run) -> None:
 
 def test_the_button_cuts_and_the_heard_part_is_true(day: Run) -> None:
     stop = day.first("playback_stopped", reason="button")
-    assert stop["heard_ms"] > 1500
+    assert 400 < stop["heard_ms"] < 2500
     [cut] = day.summary["cuts"]
     assert cut["cut_ms"] < 250  # a frozen machine; scripts/bench measures it
     assert abs(day.summary["heard_error_ms"]["median"]) < 60
