@@ -21,6 +21,7 @@ from device.settings import Settings
 _YES, _NO = frozenset({"yes", "on", "true", "1"}), frozenset({"no", "off", "false", "0"})
 _NUMBER = re.compile(r"[+-]?\d{1,15}([.,]\d{1,15})?")
 _HUGE = 10**30
+SHOWN = 100  #: characters that a message repeats of an address, or advises
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,8 @@ def accept(option: Option, value: object) -> Any:
     if not isinstance(accepted, Mistake):
         return accepted
     for meant in _meant(option, value):
-        if not isinstance(_converted(option, meant), Mistake):
+        # An advice that is cut short would be wrong, and an uncut one may be a novel.
+        if len(show(meant)) <= SHOWN and not isinstance(_converted(option, meant), Mistake):
             return Mistake(accepted.says, f"did you mean {show(meant)}?")
     return accepted
 

@@ -6,12 +6,11 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from device.config_schema import Mistake, describe, show
+from device.config_schema import SHOWN, Mistake, describe, show
 
 _PLAIN = {"wss": "ws", "https": "http"}
 _TWINS = {"http": "ws", "https": "wss", "ws": "http", "wss": "https"}
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(%\w+)?")  # a name, or a number of IPv6
-SHOWN = 100  #: characters of an address that a message repeats
 
 
 def judge_url(url: str, schemes: tuple[str, ...]) -> Mistake | None:

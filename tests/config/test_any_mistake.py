@@ -74,6 +74,7 @@ def line_for(option: Option, value: Any) -> str:
 @quick
 @given(option=st.sampled_from(OPTIONS), value=values)
 @example(option=OPTIONS[0], value="hey jarvis")
+@example(option=OPTIONS[0], value="x" * 5000)
 def test_a_value_is_taken_or_refused_with_line_key_and_expectation(
     file: Path, option: Option, value: Any
 ) -> None:
