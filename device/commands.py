@@ -43,7 +43,8 @@ class Cue(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StartUplink:
-    """Send microphone audio from capture frame ``from_frame`` on; None: from now on."""
+    """Send microphone audio from capture frame ``from_frame`` on; None: from now on; negative:
+    from so many frames before the newest on."""
 
     from_frame: int | None = None
 
@@ -142,7 +143,8 @@ class ShowLight:
 
 @dataclass(frozen=True, slots=True)
 class OpenLink:
-    """Open the session if it is not; retry with back-off until ``CloseLink``."""
+    """Open the session if it is not, retrying with back-off until ``CloseLink``. One that is
+    open is probed: when nothing comes back, it counts as lost."""
 
 
 @dataclass(frozen=True, slots=True)

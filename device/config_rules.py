@@ -1,9 +1,10 @@
 """Checks that look at more than one setting, or beyond the file.
 
 ``file_rules`` judge the settings by themselves; a file that breaks one cannot
-be used. ``machine_rules`` look at this machine (files, keys, packages): what
-they find may mend itself while the appliance runs, so they are for ``parlor
-config check`` and the doctor, and never keep the appliance from starting.
+be used. ``machine_rules`` look at this machine (files, keys, packages) and at what
+the service on it can do: the appliance runs in spite of what they find, and some of
+it mends itself meanwhile, so they are for ``parlor config check`` and the doctor, and
+never keep the appliance from starting.
 """
 
 from __future__ import annotations
@@ -180,7 +181,12 @@ def _offline(settings: Settings) -> Iterator[Finding]:
 
 def machine_rules(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     """What this machine lacks of what the settings ask for."""
-    return [*_models(settings.wake), *_engine(settings.wake), *_key(settings.service, environ)]
+    return [
+        *_models(settings.wake),
+        *_engine(settings.wake),
+        *_key(settings.service, environ),
+        *_spoken_here(settings.service),
+    ]
 
 
 def _models(wake: WakeSettings) -> Iterator[Finding]:
@@ -207,3 +213,19 @@ def _key(service: ServiceSettings, environ: Mapping[str, str]) -> Iterator[Findi
         secrets.load_key(service, environ, installed=secrets.INSTALLED)
     except SecretError as error:
         yield error.key, Mistake(error.args[0].partition(f"{error.key}: ")[2], error.hint)
+
+
+def _spoken_here(service: ServiceSettings) -> Iterator[Finding]:
+    """The built-in service knows one language; another one behind ``url`` may know more."""
+    language = service.language
+    if service.provider != "offline" or service.url or not _LANGUAGE.fullmatch(language):
+        return
+    if language.partition("-")[0] != "en":
+        yield (
+            "service.language",
+            Mistake(
+                "the built-in offline service understands and speaks English only; expected "
+                f'"en", or a variant such as "en-GB", found {describe(language)}',
+                'write "en", or choose another service with service.provider',
+            ),
+        )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 
+from device.adapters.losses import Losses
 from device.events import Event, UplinkAudio
+
+log = logging.getLogger(__name__)
 
 #: Uplink pieces (one per capture period) that may wait while the loop is busy.
 MOST_UPLINK_WAITING = 2000
@@ -24,7 +28,7 @@ _TOKEN = _AudioToken()
 class Mailbox:
     """``post`` is for any thread: two appends and, at most once per batch, a wake-up
     of the loop. Events are never dropped, but for ``UplinkAudio``: beyond
-    ``most_uplink`` the oldest goes and is counted in ``dropped_uplink``."""
+    ``most_uplink`` the oldest goes, is counted in ``dropped_uplink`` and told in the log."""
 
     def __init__(self, most_uplink: int = MOST_UPLINK_WAITING) -> None:
         self._queue: deque[Event | _AudioToken] = deque()
@@ -33,7 +37,12 @@ class Mailbox:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._handle: Callable[[Event], None] | None = None
         self._woken = False
-        self.dropped_uplink = 0
+        self._losses = Losses(_tell_of_losses)
+
+    @property
+    def dropped_uplink(self) -> int:
+        """Pieces of uplink audio that were dropped."""
+        return self._losses.total
 
     def bind(self, loop: asyncio.AbstractEventLoop, handle: Callable[[Event], None]) -> None:
         """From now on ``handle`` is called on ``loop`` for every event, also for those
@@ -50,7 +59,7 @@ class Mailbox:
             self._audio.append(event)
             if len(self._audio) > self._most_uplink:
                 self._audio.popleft()
-                self.dropped_uplink += 1
+                self._losses.add(1)
             self._queue.append(_TOKEN)
         else:
             self._queue.append(event)
@@ -79,3 +88,12 @@ class Mailbox:
             else:
                 handle(event)
         self._wake()
+
+
+def _tell_of_losses(pieces: int) -> None:
+    """In a thread of its own."""
+    log.warning(
+        "uplink: %d pieces of microphone sound (one per capture period) were dropped, because "
+        "the appliance's event loop was held up: see with `top` what keeps the processor busy",
+        pieces,
+    )

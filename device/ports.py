@@ -80,7 +80,8 @@ class Ear(Protocol):
 
     def start_uplink(self, from_frame: int) -> None:
         """Post UplinkAudio from capture frame ``from_frame`` (it may lie up to
-        the preroll's length in the past), every frame exactly once."""
+        the preroll's length in the past), every frame exactly once. Negative: from so
+        many frames before the newest."""
         ...
 
     def stop_uplink(self) -> None:
@@ -186,14 +187,17 @@ class Link(Protocol):
 
     def open(self) -> None:
         """Connect if not connected; failed attempts are repeated with jittered back-off
-        until ``close``. A session that was open and is lost stays lost until ``open``."""
+        until ``close``. A session that was open and is lost stays lost until ``open``.
+        One that is open is probed."""
         ...
 
     def close(self, reason: str) -> None: ...
 
     def send(self, command: ServiceCommand) -> None:
         """Queue a command; AppendAudio is dropped oldest first (and counted) when more
-        than 20 s wait, everything else is kept. Forgotten while no session is wanted."""
+        than 20 s wait, other commands when more than 256 do. Forgotten while no session is
+        wanted. The audio of a turn that the service has not taken survives a lost session,
+        until ``close`` or ClearInput."""
         ...
 
     async def stop(self) -> None:

@@ -117,6 +117,13 @@ class TurnSettings:
     waiting_cue_s: float = setting(
         1.5, "a cue when the link takes longer", low=0.2, high=10, live=True
     )
+    link_wait_s: float = setting(
+        15.0,
+        "what is said is kept this long for a link that is not open",
+        low=2,
+        high=18,
+        live=True,
+    )
 
 
 @dataclass(frozen=True)

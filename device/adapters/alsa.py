@@ -63,6 +63,27 @@ class Pcm(Protocol):
         ...
 
 
+def checked(result: int) -> int:
+    """``result`` of a PCM call, which is a count of frames or ``XRUN``.
+
+    pyalsaaudio raises most errors, but returns some as a negative errno (0.11: every one
+    of ``avail``, an xrun of ``read`` and ``write``; other versions: more). Any but ``XRUN``
+    is raised as ``PcmError`` here, with the C library's words.
+    """
+    if result >= 0 or result == XRUN:
+        return result
+    raise PcmError(os.strerror(-result))
+
+
+MOST_XRUNS = 5
+"""So many xruns with nothing played or recorded in between: the card does not recover."""
+
+
+def never_recovers() -> Exception:
+    """The ``PcmError`` for a card that answers every attempt with ``XRUN``."""
+    return PcmError("it over- or underruns without end")
+
+
 Opener = Callable[["PcmRequest"], Pcm]
 """Opens a PCM without blocking; raises ``PcmError``. Tests give a fake one."""
 
@@ -130,6 +151,9 @@ def open_pcm(
     try:
         info = pcm.info()
         _verify(info, request)
+    except PcmError as error:  # it went away between the two
+        close_pcm(pcm)
+        raise explain(error, request, proc_asound) from error
     except BaseException:
         close_pcm(pcm)
         raise
@@ -175,12 +199,18 @@ def explain(error: Exception, request: PcmRequest, proc_asound: Path = PROC_ASOU
     return AudioError(f"the {request.noun} {request.device} cannot be used: {reason}")
 
 
-def explain_loss(error: Exception, request: PcmRequest) -> DeviceMissingError:
-    """A card that worked until now failed: mostly it was unplugged."""
+def explain_loss(error: Exception, request: PcmRequest) -> AudioError:
+    """A card that worked until now failed. DeviceMissingError: it was unplugged; AudioError:
+    it is there, as far as is known, and does not work."""
     reason = str(error).removesuffix(f" [{request.device}]")
-    return DeviceMissingError(
-        f"the {request.noun} {request.device} went away: {reason}",
-        hint="plug it in again; it is taken up by itself",
+    if any(_says(reason, code) for code in (errno.ENODEV, errno.ENXIO, errno.ENOENT)):
+        return DeviceMissingError(
+            f"the {request.noun} {request.device} went away: {reason}",
+            hint="plug it in again; it is taken up by itself",
+        )
+    return AudioError(
+        f"the {request.noun} {request.device} stopped working: {reason}",
+        hint="it is tried again by itself; if it does not come back, plug it out and in again",
     )
 
 

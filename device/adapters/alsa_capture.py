@@ -11,6 +11,7 @@ always tells the time, and a gap shows as a jump of ``first_frame``.
 
 from __future__ import annotations
 
+import logging
 import math
 import select
 import threading
@@ -19,24 +20,30 @@ from collections.abc import Callable
 import numpy as np
 
 from device.adapters.alsa import (
+    MOST_XRUNS,
     XRUN,
     Opener,
     OpenPcm,
     PcmError,
     PcmRequest,
     alsa_opener,
+    checked,
     close_pcm,
     explain_loss,
+    never_recovers,
     open_pcm,
 )
-from device.adapters.alsa_reopen import PartReporter, reopen_backoff
+from device.adapters.alsa_reopen import Reopening, reopen_backoff
 from device.adapters.bell import Bell
 from device.adapters.clock import SystemClock
+from device.adapters.losses import Losses
 from device.core.reconnect import Backoff
 from device.errors import AudioError
-from device.events import Part
+from device.events import Event, Part
 from device.ports import Clock, Post, Samples
 from device.settings import AudioSettings
+
+log = logging.getLogger(__name__)
 
 Sink = Callable[[int, Samples], None]
 """Takes (first_frame, int16 of shape (n, channels), n up to one period) and may keep
@@ -77,8 +84,9 @@ class AlsaCapture:
         )
         self._post, self._opener = post, opener
         self._clock = clock if clock is not None else SystemClock()
-        self._backoff = backoff if backoff is not None else reopen_backoff()
-        self._reporter = PartReporter(Part.MICROPHONE, "no microphone")
+        self._reopening = Reopening(
+            Part.MICROPHONE, "no microphone", backoff if backoff is not None else reopen_backoff()
+        )
         self._sink: Sink | None = None
         self._thread: threading.Thread | None = None
         self._bell = Bell()
@@ -86,17 +94,19 @@ class AlsaCapture:
         self._poll.register(self._bell.fd, select.POLLIN)
         self._card: OpenPcm | None = None
         self._card_fds: set[int] = set()
-        self._retry_at = 0.0
         self._muted = False
         self._stopping = False
         self._frame = 0  # the next one
         self._frame_at: float | None = None  # when it was, or will be, captured
         self._gap = True  # where it stands must be asked of the clock
         self._heard_at = 0.0
+        self._fruitless = 0  # overruns since the last frame
+        self._overran = False  # that is why there is a gap
+        self._overruns = Losses(self._tell_of_overruns)
         # Written by the thread, read by others.
         self.progress = 0
         self.xruns = 0
-        self.lost_frames = 0
+        self.lost_frames = 0  #: in gaps of every kind
 
     # -- from other threads -----------------------------------------------------------
 
@@ -161,15 +171,16 @@ class AlsaCapture:
         if self._muted:
             self.progress += 1
             self._close()
-            self._retry_at = 0.0
+            self._reopening.at_once()
             return _IDLE_S
         if self._card is None:
             self.progress += 1
-            if now < self._retry_at:
-                return self._retry_at - now
-            if not self._open():
-                return max(0.0, self._retry_at - self._clock.monotonic())
+            retry_at = self._reopening.retry_at
+            if now < retry_at:
+                return retry_at - now
         try:
+            if self._card is None and not self._open():
+                return max(0.0, self._reopening.retry_at - self._clock.monotonic())
             self._drain()
         except PcmError as error:
             self._lose(error)
@@ -184,7 +195,10 @@ class AlsaCapture:
         if card and self._card is not None:
             # A plug-in's descriptor means what the plug-in says it means, and some
             # are only made quiet by asking.
-            self._card.pcm.polldescriptors_revents(card)
+            try:
+                self._card.pcm.polldescriptors_revents(card)
+            except PcmError as error:
+                self._lose(error)
 
     def _drain(self) -> None:
         """Hand over everything that is there; notice when nothing comes any more."""
@@ -194,11 +208,14 @@ class AlsaCapture:
         while not self._muted and not self._stopping:
             frames, data = card.pcm.read()  # the first read also starts the card
             now = self._clock.monotonic()
-            if frames == XRUN:
+            if checked(frames) == XRUN:
                 self.xruns += 1
-                self._gap = True
+                self._fruitless += 1
+                self._gap = self._overran = True
+                if self._fruitless >= MOST_XRUNS:
+                    raise never_recovers()
                 continue
-            if frames <= 0:
+            if frames == 0:
                 if self._gap:
                     self._bridge(now)
                 if now - self._heard_at > _SILENT_S:
@@ -208,8 +225,9 @@ class AlsaCapture:
                 return
             if self._gap:
                 self._bridge(now - frames / self._rate_hz)
-            self._heard_at = now
+            self._heard_at, self._fruitless = now, 0
             self.progress += 1
+            self._tell(self._reopening.works(now))
             first = self._frame
             self._frame += frames
             self._frame_at = max(self._frame_at or 0.0, now)
@@ -222,33 +240,36 @@ class AlsaCapture:
             lost = max(0, round((restarted_at - self._frame_at) * self._rate_hz))
             self._frame += lost
             self.lost_frames += lost
+            if self._overran:
+                self._overruns.add(lost)
         self._frame_at = restarted_at
-        self._gap = False
+        self._gap = self._overran = False
 
     # -- the card -------------------------------------------------------------------------
 
     def _open(self) -> bool:
+        """Raises ``PcmError`` when the card goes away meanwhile."""
         try:
             card = open_pcm(self._request, self._opener)
         except AudioError as error:
-            self._retry_at = self._clock.monotonic() + self._backoff.next_delay()
-            for event in self._reporter.refused(error):
-                self._post(event)
+            self._tell(self._reopening.refused(self._clock.monotonic(), error))
             return False
-        self._backoff.reset()
-        self._card, self._gap = card, True
+        self._card, self._gap, self._fruitless = card, True, 0
         self._heard_at = self._clock.monotonic()
+        # Told as ready when it delivers: that it could be opened proves little.
+        self._reopening.opened(self._heard_at, card.describe())
         for fd, events in card.pcm.polldescriptors():
             self._poll.register(fd, events)
             self._card_fds.add(fd)
-        for event in self._reporter.ready(card.describe()):
-            self._post(event)
         return True
 
     def _lose(self, error: Exception) -> None:
-        self._retry_at = self._clock.monotonic() + self._backoff.next_delay()
         self._close()
-        for event in self._reporter.lost(explain_loss(error, self._request)):
+        loss = explain_loss(error, self._request)
+        self._tell(self._reopening.lost(self._clock.monotonic(), loss))
+
+    def _tell(self, events: list[Event]) -> None:
+        for event in events:
             self._post(event)
 
     def _close(self) -> None:
@@ -258,5 +279,13 @@ class AlsaCapture:
         for fd in self._card_fds:
             self._poll.unregister(fd)
         self._card_fds.clear()
-        self._gap = True
+        self._gap, self._overran = True, False
         close_pcm(card.pcm)
+
+    def _tell_of_overruns(self, frames: int) -> None:
+        """In a thread of its own."""
+        log.warning(
+            "microphone: %.2f s of sound were lost, because nothing read them in time: "
+            "see with `top` what keeps the processor busy",
+            frames / self._rate_hz,
+        )

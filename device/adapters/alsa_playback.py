@@ -20,6 +20,7 @@ is back.
 
 from __future__ import annotations
 
+import logging
 import threading
 
 import numpy as np
@@ -28,6 +29,7 @@ from device.adapters.alsa import Opener, alsa_opener, close_pcm
 from device.adapters.alsa_playback_output import CutResult, SharedOutput
 from device.adapters.alsa_playback_thread import PlaybackThread
 from device.adapters.alsa_reopen import reopen_backoff
+from device.adapters.losses import Losses
 from device.audio.far_end import FarEndReports
 from device.audio.jitter import JitterBuffer
 from device.audio.ledger import Heard
@@ -38,6 +40,8 @@ from device.core.reconnect import Backoff
 from device.events import CueFinished, PlaybackStopped, StopReason
 from device.ports import Clock, Post, Samples
 from device.settings import AudioSettings
+
+log = logging.getLogger(__name__)
 
 _JOIN_S = 1.0
 
@@ -80,6 +84,7 @@ class AlsaPlayback:
             far_end=far_end,
             latency_s=output_latency_ms / 1000,
         )
+        self._refused = Losses(self._tell_of_refused)
         self._streams: dict[str, ReplyStream] = {}  # loop thread only
         self._streams_epoch = 0
 
@@ -214,7 +219,7 @@ class AlsaPlayback:
 
     def _push(self, generation: int, reply_id: str, item_id: str, samples: Samples) -> None:
         with self._jitter_lock:
-            self._jitter.push(
+            taken = self._jitter.push(
                 generation,
                 reply_id,
                 item_id,
@@ -222,3 +227,14 @@ class AlsaPlayback:
                 now=self._clock.monotonic(),
                 ahead=self._thread.queued_frames,
             )
+        if not taken:
+            self._refused.add(samples.size)
+
+    def _tell_of_refused(self, frames: int) -> None:
+        """In a thread of its own."""
+        log.warning(
+            "playback: %.1f s of reply audio were dropped, because %.0f s wait to be played "
+            "already: the service says far too much; press the button to end the reply",
+            frames / self._rate_hz,
+            self._jitter.capacity_s,
+        )

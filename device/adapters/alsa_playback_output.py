@@ -138,7 +138,7 @@ class SharedOutput:
             self._lost = True
             generation = self._generation = next(self._generations)
             stream, self._stream = self._stream, None
-            queued = stream.estimate_queued(now) if stream is not None else 0
+            queued = stream.queued_at_loss(now) if stream is not None else 0
             heard, cues = self._ledger.cut(queued)
             self._given_up.extend(reply.reply_id for reply in heard)
         opened = stream.opened if stream is not None else None

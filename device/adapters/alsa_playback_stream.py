@@ -6,11 +6,18 @@ every call. Nothing here takes longer than the PCM call in it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from device.adapters.alsa import DISCONNECTED, XRUN, OpenPcm, PcmError
+from device.adapters.alsa import (
+    DISCONNECTED,
+    MOST_XRUNS,
+    XRUN,
+    OpenPcm,
+    PcmError,
+    checked,
+    never_recovers,
+)
 from device.audio.ledger import Ledger
 from device.audio.mixer import Block
 
@@ -19,6 +26,9 @@ _PREFILL_PERIODS = 2
 
 _LOST_MS = 5.0
 """More than this unaccounted at an xrun was discarded by the card, not played."""
+
+_RUNS_S = 0.1
+"""A card that still runs so long after its start has recovered from what was before."""
 
 
 @dataclass(slots=True)
@@ -48,6 +58,8 @@ class OutputStream:
         self._pending: _Pending | None = None
         self._seen_at = 0.0
         self._seen_queued = 0
+        self._started_at = 0.0
+        self._fruitless = 0  # xruns that are the card's own, since it last ran for a while
 
     @property
     def is_running(self) -> bool:
@@ -63,22 +75,33 @@ class OutputStream:
         to start again with the next block."""
         if not self._running:
             return 0
-        avail = self._pcm.avail()
+        avail = checked(self._pcm.avail())
         if avail == XRUN:
             self._xrun(now)
             return 0
-        if avail < 0:
-            raise PcmError(os.strerror(-avail))
+        if self._pcm.state() == DISCONNECTED:
+            # It can notice only as it is asked; the position it gives then is a guess.
+            raise PcmError("No such device")
+        if now - self._started_at >= _RUNS_S:
+            self._fruitless = 0
         queued = min(max(0, self.opened.buffer_frames - avail), self.opened.buffer_frames)
         self._seen_at, self._seen_queued = now, queued
         return queued
 
-    def estimate_queued(self, now: float) -> int:
-        """The same by the clock, when the card cannot be asked any more."""
+    def queued_at_loss(self, now: float) -> int:
+        """Frames that were queued when the card went away, as is noticed ``now``.
+
+        It cannot be asked any more. It played on after it was last asked, and went some
+        time between then and now: the middle is at most half of that time wrong.
+        """
         if not self._running:
             return 0
+        return self._seen_queued - self._played_since(now) // 2
+
+    def _played_since(self, now: float) -> int:
+        """Frames that a running card has played since it was asked; never more than it had."""
         played = round((now - self._seen_at) * self._rate_hz)
-        return max(0, self._seen_queued - max(0, played))
+        return min(max(0, played), self._seen_queued)
 
     def write(self, block: Block | None, now: float) -> None:
         """Give ``block`` (or what is pending) to the card; never blocks."""
@@ -95,13 +118,16 @@ class OutputStream:
         if not self._running:
             lead = max(0, self._prefill - (pending.block.frames - pending.done))
         # A lead of silence: what was there to start with is less than the card needs.
-        taken = self._pcm.write(bytes(lead * self._frame_bytes) + data if lead else bytes(data))
+        sent = bytes(lead * self._frame_bytes) + data if lead else bytes(data)
+        taken = checked(self._pcm.write(sent))
         if taken == XRUN:
             self._xrun(now)
             return
         if taken > 0:
             if not self._running:
                 self.run = next(self._runs)
+                self._started_at = self._seen_at = now
+                self._seen_queued = 0
             self._running = True
             self.taken = bytes(data[: max(0, taken - lead) * self._frame_bytes])
             self._seen_queued += taken
@@ -126,37 +152,43 @@ class OutputStream:
         self._pending = None
         if not self._running:
             return 0
-        by_clock = self.estimate_queued(now)
+        at_loss = self.queued_at_loss(now)
         self._running = False
         avail = self._pcm.avail()  # before drop(): afterwards it says nothing
         try:
-            self._pcm.drop()
+            checked(self._pcm.drop())
         except PcmError:  # it has gone; its owner meets the same error at the next write
-            return by_clock
+            return at_loss
         if avail == XRUN:
             return 0
         if avail < 0:
-            return by_clock
+            return at_loss
         return min(max(0, self.opened.buffer_frames - avail), self.opened.buffer_frames)
 
     def rest(self, now: float) -> None:
         """Stop the card; it can be started again by a write."""
         self._ledger.lose(self.halt(now))
-        self._pcm.write(b"")  # prepares it: poll() reports a merely dropped PCM as an error
+        checked(
+            self._pcm.write(b"")
+        )  # prepares it: poll() reports a merely dropped PCM as an error
 
     def check(self) -> None:
         """Notice, while nothing is played, that the card has gone."""
         avail = self._pcm.avail()
         if self._pcm.state() == DISCONNECTED:
             raise PcmError("No such device")
-        if avail < 0 and avail != XRUN:
-            raise PcmError(os.strerror(-avail))
+        checked(avail)
 
     def _xrun(self, now: float) -> None:
         self.xruns += 1
-        lost = self.estimate_queued(now)
-        if lost > self._rate_hz * _LOST_MS / 1000:
+        lost = self._seen_queued - self._played_since(now) if self._running else 0
+        was_discarded = lost > self._rate_hz * _LOST_MS / 1000
+        if was_discarded:
             self._ledger.lose(lost)
+        if was_discarded or not self._running:  # not because we came too late
+            self._fruitless += 1
         self._running = False
         self._seen_queued = 0
-        self._pcm.drop()  # from here on as after a cut: the next write prepares and starts it
+        checked(self._pcm.drop())  # as after a cut: the next write prepares and starts it
+        if self._fruitless >= MOST_XRUNS:
+            raise never_recovers()

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from device.adapters.alsa import Opener, PcmError, PcmRequest, close_pcm, explain_loss, open_pcm
 from device.adapters.alsa_playback_feed import Feed
 from device.adapters.alsa_playback_output import CutResult, Look, SharedOutput
-from device.adapters.alsa_reopen import PartReporter
+from device.adapters.alsa_reopen import Reopening
 from device.adapters.bell import Bell
 from device.audio.earcons import LOOPING
 from device.audio.far_end import FarEndReports, Halted, Played
@@ -30,6 +30,7 @@ from device.core.reconnect import Backoff
 from device.errors import AudioError
 from device.events import (
     CueFinished,
+    Event,
     Part,
     PlaybackStarted,
     PlaybackStopped,
@@ -74,9 +75,9 @@ class PlaybackThread:
             periods=max(4, _BUFFER_MS // settings.period_ms),
         )
         self._output, self._jitter, self._jitter_lock = output, jitter, jitter_lock
-        self._post, self._clock, self._opener, self._backoff = post, clock, opener, backoff
+        self._post, self._clock, self._opener = post, clock, opener
         self._mixer = Mixer(rate_hz, settings.playback_channels, settings.volume_percent)
-        self._reporter = PartReporter(Part.SPEAKER, "no speaker")
+        self._reopening = Reopening(Part.SPEAKER, "no speaker", backoff)
         self._feed = Feed(
             rate_hz,
             self._period,
@@ -97,7 +98,6 @@ class PlaybackThread:
         self._card_fds: list[int] = []
         self._is_open = False
         self._is_resting = False
-        self._retry_at = 0.0
         # Written here, read by others.
         self.progress = 0
         self.xruns = 0
@@ -166,13 +166,15 @@ class PlaybackThread:
         self._forget_what_was_cut()
         while self._requests:
             self._requests.popleft()()
-        if not self._is_open:
-            if now < self._retry_at:
-                return self._retry_at - now
-            if not self._open():
-                return self._retry_at - self._clock.monotonic()
+        retry_at = self._reopening.retry_at
+        if not self._is_open and now < retry_at:
+            return retry_at - now
         try:
-            return self._turn(now)
+            if not self._is_open and not self._open():
+                return max(0.0, self._reopening.retry_at - self._clock.monotonic())
+            wait_s = self._turn(now)
+            self._tell_part(self._reopening.works(now))
+            return wait_s
         except PcmError as error:
             if self._stopping:
                 return 0.0
@@ -288,30 +290,30 @@ class PlaybackThread:
     # -- the card -----------------------------------------------------------------------
 
     def _open(self) -> bool:
+        """Raises ``PcmError`` when the card goes away meanwhile."""
         try:
             opened = open_pcm(self._request, self._opener)
         except AudioError as error:
-            self._retry_at = self._clock.monotonic() + self._backoff.next_delay()
             self._give_up()
-            for event in self._reporter.refused(error):
-                self._post(event)
+            self._tell_part(self._reopening.refused(self._clock.monotonic(), error))
             return False
-        self._backoff.reset()
         buffer_ms = opened.buffer_frames * 1000 / self._rate_hz
         self._feed.headroom = Headroom(buffer_ms)
         self._known_xruns = 0
         self._is_open, self._is_resting = True, False
         self._output.attach(opened)
+        self._reopening.opened(self._clock.monotonic(), opened.describe())
         self._watch([fd for fd, _ in opened.pcm.polldescriptors()])
-        for event in self._reporter.ready(opened.describe()):
-            self._post(event)
         return True
 
     def _lose(self, error: Exception) -> None:
         """The card has gone: end what sounded, say so, and try again soon."""
-        self._retry_at = self._clock.monotonic() + self._backoff.next_delay()
         self._give_up()
-        for event in self._reporter.lost(explain_loss(error, self._request)):
+        loss = explain_loss(error, self._request)
+        self._tell_part(self._reopening.lost(self._clock.monotonic(), loss))
+
+    def _tell_part(self, events: list[Event]) -> None:
+        for event in events:
             self._post(event)
 
     def _give_up(self) -> None:

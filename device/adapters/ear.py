@@ -6,13 +6,14 @@
     any thread ----------> control requests ----^
 
 The capture thread never waits: when the ear falls more than two seconds behind,
-the oldest periods are dropped and counted. The ear wakes up once per wake-word
-chunk (80 ms) while nothing else is wanted, every period otherwise. There is no
-logging in either path.
+the oldest periods are dropped, counted and told (:mod:`device.adapters.losses`). The
+ear wakes up once per wake-word chunk (80 ms) while nothing else is wanted, every
+period otherwise. There is no logging in either path.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from typing import ParamSpec, Protocol
 import numpy as np
 
 from device.adapters.clock import SystemClock
+from device.adapters.losses import Losses
 from device.audio.hearing import Hearing
 from device.audio.wake_null import NullWake
 from device.events import (
@@ -34,6 +36,8 @@ from device.events import (
 )
 from device.ports import Clock, Post, Samples, WakeEngine
 from device.settings import VadSettings, WakeSettings
+
+log = logging.getLogger(__name__)
 
 Sink = Callable[[int, Samples], None]
 """Takes (first_frame, int16 frames of shape (n, channels)); keeps the array.
@@ -129,7 +133,8 @@ class EarThread:
         self._progress = 0
         self._vad_on = self._masked = False
         self._settings: tuple[WakeSettings, VadSettings] | None = None
-        self.dropped_periods = 0
+        self._losses = Losses(_tell_of_losses)
+        self._rebuilding = False  # nothing is heard meanwhile, as has been told
 
     def start(self) -> None:
         """Load the engines, start listening. Raises :class:`ModelError` when there is no
@@ -161,6 +166,9 @@ class EarThread:
         self._request(Hearing.forget)
 
     def start_uplink(self, from_frame: int) -> None:
+        """``from_frame`` below 0 counts back from the newest frame."""
+        if from_frame < 0:
+            from_frame = max(0, self._end_frame + from_frame)
         self._request(lambda hearing: _silently(hearing.start_uplink, from_frame))
 
     def stop_uplink(self) -> None:
@@ -195,6 +203,11 @@ class EarThread:
             self._progress += 1
         return self._progress
 
+    @property
+    def dropped_periods(self) -> int:
+        """Periods of the microphone that were never listened to."""
+        return self._losses.total
+
     def _request(self, request: Callable[[Hearing], list[Event]]) -> None:
         """It takes effect after the frames that had come when it was made."""
         self._requests.append((self._end_frame, request))
@@ -202,8 +215,8 @@ class EarThread:
 
     def _hear(self, first_frame: int, samples: Samples) -> None:
         """The sink; capture thread."""
-        if len(self._periods) == self._periods.maxlen:
-            self.dropped_periods += 1  # the deque drops its oldest
+        if len(self._periods) == self._periods.maxlen and not self._rebuilding:
+            self._losses.add(1)  # the deque drops its oldest
         self._periods.append((first_frame, samples, self._clock.monotonic()))
         self._end_frame = first_frame + len(samples)
         if self._end_frame >= self._wanted_frame:
@@ -309,6 +322,7 @@ class EarThread:
 
     def _rebuild(self, error: Exception, backoff_s: float) -> tuple[Hearing, float] | None:
         """A new hearing and the next back-off; None when ``stop`` came first."""
+        self._rebuilding = True
         while True:
             self._post(_degraded(error, backoff_s))
             if self._pause(backoff_s):
@@ -324,6 +338,7 @@ class EarThread:
             hearing.run_vad(self._vad_on)
             hearing.mask(self._masked)
             self._periods.clear()
+            self._rebuilding = False
             return hearing, backoff_s
 
     def _pause(self, duration_s: float) -> bool:
@@ -342,6 +357,15 @@ class EarThread:
 def _silently(action: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> list[Event]:
     action(*args, **kwargs)
     return []
+
+
+def _tell_of_losses(periods: int) -> None:
+    """In a thread of its own."""
+    log.warning(
+        "hearing: %d periods of microphone sound were dropped unheard, because wake word and "
+        "speech detection fell too far behind: see with `top` what keeps the processor busy",
+        periods,
+    )
 
 
 def _degraded(error: Exception, backoff_s: float) -> PartDegraded:

@@ -3,9 +3,11 @@
 Implements :class:`device.ports.Link`. Loop thread only; nothing here blocks it.
 
 An attempt that fails is repeated with jittered back-off until `close`. A session
-that was open and is lost is *not* reopened by itself: what was said in it is gone,
-so the core decides (it calls `open` again). If the lost session was short-lived,
-that `open` waits its back-off first; a further `open` while waiting tries at once.
+that was open and is lost is *not* reopened by itself: its history is gone, so the
+core decides (it calls `open` again). Only the audio of a turn that the service had not
+taken is kept for the next session (``link_queue.py``), until `close` or ``ClearInput``.
+If the lost session was short-lived, that `open` waits its back-off first; a further
+`open` while waiting tries at once.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
 from device.adapters.link_errors import Ending, explain
+from device.adapters.link_queue import LinkQueue
 from device.adapters.link_session import Session
 from device.adapters.link_threads import in_daemon_thread
 from device.adapters.link_tuning import LinkCounters, LinkTuning
@@ -26,7 +29,6 @@ from device.core.reconnect import Backoff
 from device.errors import ParlorError
 from device.events import ErrorKind, LinkClosed, LinkFailed
 from device.ports import Clock, Post
-from device.providers.backlog import Backlog
 from device.providers.base import Codec
 from device.settings import ServiceSettings
 
@@ -62,7 +64,7 @@ class WebSocketLink:
         self._tuning = tuning or LinkTuning()
         self._backoff = Backoff(self._tuning.backoff_base_s, self._tuning.backoff_cap_s, rng)
         self._bytes_per_s = 2 * uplink_rate_hz
-        self._backlog = Backlog(round(self._tuning.uplink_queue_s * self._bytes_per_s))
+        self._backlog = LinkQueue(round(self._tuning.uplink_queue_s * self._bytes_per_s))
         self._shedding = False
         self._decoder = ThreadPoolExecutor(1, "link-decode")
         self._wanted = False
@@ -84,12 +86,15 @@ class WebSocketLink:
         return self._backlog.audio_bytes / self._bytes_per_s
 
     def open(self) -> None:
-        """Connect if not connected; while waiting to retry: try at once."""
+        """Connect if not connected; while waiting to retry: try at once. A session that
+        is open is probed: when nothing comes back, it counts as lost."""
         if self._stopped:
             return
         self._wanted = True
         if self._runner is not None:
             self._retry_now.set()
+            if self._session is not None:
+                self._session.probe()
             return
         self._retry_now.clear()
         self._runner = asyncio.get_running_loop().create_task(self._run(), name="link")
@@ -112,9 +117,12 @@ class WebSocketLink:
             self._post(LinkClosed(reason))
 
     def send(self, command: ServiceCommand) -> None:
-        """Queue ``command``. Before `open` and after the session is lost there is nobody
-        to send it to, so it is forgotten."""
+        """Queue ``command``. Before `open` and after `close` there is nobody to send it to,
+        so it is forgotten."""
         if not self._wanted:
+            return
+        if isinstance(command, ClearInput) and not self.is_open:
+            self._backlog.clear()  # there is no session that heard any of it
             return
         dropped = self._backlog.push(command)
         self.counters.audio_dropped_bytes += dropped
@@ -198,7 +206,8 @@ class WebSocketLink:
         return ending, session.opened_at
 
     def _on_lost(self, ending: Ending, lasted_s: float) -> None:
-        self._rest()
+        self._runner = self._session = None
+        self.counters.audio_dropped_bytes += self._backlog.rewind()
         if lasted_s >= self._tuning.stable_s:
             self._backoff.reset()
         else:

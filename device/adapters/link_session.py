@@ -19,11 +19,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from device.adapters import link_http
 from device.adapters.link_dial import Connection, SslContext, dial, target_of
 from device.adapters.link_errors import Ending, explain
+from device.adapters.link_queue import LinkQueue
 from device.adapters.link_threads import in_daemon_thread
 from device.adapters.link_tuning import LinkCounters, LinkTuning
-from device.events import ErrorKind, Event, LinkOpened
+from device.events import ErrorKind, Event, LinkOpened, TurnCommitted
 from device.ports import Clock, Post
-from device.providers.backlog import Backlog
 from device.providers.base import (
     Codec,
     Connect,
@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 #: HTTP 525 and 526: a gateway (Cloudflare's numbers) reached the service, but their
 #: TLS failed, or the service's certificate is not valid.
 TLS_BEHIND_GATEWAY = frozenset({525, 526})
+#: A probe looks this often, so that a loop that was busy for most of it has time to read.
+_PROBE_STEPS = 5
 
 
 class Session:
@@ -49,7 +51,7 @@ class Session:
         self,
         *,
         codec: Codec,
-        backlog: Backlog,
+        backlog: LinkQueue,
         post: Post,
         clock: Clock,
         ssl_context: SslContext,
@@ -80,6 +82,8 @@ class Session:
         self._ended = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._writer: asyncio.Task[None] | None = None
+        self._probe: asyncio.Task[None] | None = None
+        self._pings = True
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -100,6 +104,12 @@ class Session:
     def wake(self) -> None:
         """The backlog has something."""
         self._work.set()
+
+    def probe(self) -> None:
+        """Somebody begins to speak: make sure, soon, that the other side still lives."""
+        if self.ready and self._pings and (self._probe is None or self._probe.done()):
+            assert self._connection is not None
+            self._probe = self._start(self._make_sure(self._connection), "probe")
 
     def take_backlog(self) -> None:
         """Tell the codec all that waits, before it reads another message. What is
@@ -141,6 +151,8 @@ class Session:
             self._ready = True
             self._counters.sessions += 1
             self._work.set()
+        elif isinstance(event, TurnCommitted):
+            self._backlog.turn_taken()
         self._post(event)
 
     def _end(self, ending: Ending) -> None:
@@ -188,7 +200,8 @@ class Session:
         self._perform(self._codec.opened(self._now()))
         self._writer = self._start(self._write(connection), "write")
         self._start(self._read(connection), "read")
-        if wanted.pings:
+        self._pings = wanted.pings
+        if self._pings:
             self._start(self._watch(connection), "watch")
 
     def _on_connect_error(self, error: Exception) -> None:
@@ -296,6 +309,18 @@ class Session:
                 return
             if ping is None or ping.done():  # one that cannot be written is left waiting
                 ping = self._start(self._ping(connection), "ping")
+
+    async def _make_sure(self, connection: Connection) -> None:
+        """A silent loss of the network shows itself only to who asks."""
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time()
+        self._start(self._ping(connection), "ping")
+        for _ in range(_PROBE_STEPS):
+            await asyncio.sleep(self._tuning.probe_s / _PROBE_STEPS)
+            if connection.heard_at > asked_at:
+                return
+        words = f"{self._where} did not answer within {self._tuning.probe_s:g} s: connection lost"
+        self._end(Ending(words, ErrorKind.NETWORK))
 
     @staticmethod
     async def _ping(connection: Connection) -> None:

@@ -13,6 +13,8 @@ class LinkTuning:
     #: Nothing at all heard for this long, pings unanswered: the connection is dead
     #: (found within this and one ping interval, so at most 10 s).
     silence_limit_s: float = 7.0
+    #: At the start of a turn the other side must be heard within this time.
+    probe_s: float = 2.5
     close_timeout_s: float = 1.0
     #: Messages from this size on are parsed in a worker thread.
     decode_threshold_bytes: int = 64 * 1024

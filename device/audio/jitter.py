@@ -36,6 +36,7 @@ class _Queue:
     arrived: int = 0  #: in all
     item_frames: dict[str, int] = field(default_factory=dict)
     finished: bool = False
+    overfull: bool = False  #: a chunk of it was refused: so is what follows
     flowing: bool = False  #: being played, not held back
     waiting_since: float | None = None
 
@@ -51,8 +52,9 @@ class Pulled:
 class JitterBuffer:
     """Reply audio in order of arrival.
 
-    ``capacity_s`` bounds what may wait; beyond it a new chunk is refused and
-    counted, so that a service gone mad cannot fill the memory.
+    ``capacity_s`` bounds what may wait, so that a service gone mad cannot fill the
+    memory. A chunk beyond it is refused, and with it the rest of its reply: what was
+    heard stays the reply's beginning.
     """
 
     def __init__(self, rate_hz: int, prebuffer: Prebuffer, capacity_s: float = 600.0) -> None:
@@ -60,7 +62,6 @@ class JitterBuffer:
         self._prebuffer = prebuffer
         self._capacity = round(capacity_s * rate_hz)
         self._queues: deque[_Queue] = deque()
-        self._refused = 0
 
     @property
     def frames(self) -> int:
@@ -73,9 +74,9 @@ class JitterBuffer:
         return self._prebuffer.level_ms
 
     @property
-    def refused_frames(self) -> int:
-        """Frames refused because the buffer was full."""
-        return self._refused
+    def capacity_s(self) -> float:
+        """Seconds of audio that may wait."""
+        return self._capacity / self._rate_hz
 
     @property
     def is_empty(self) -> bool:
@@ -94,13 +95,13 @@ class JitterBuffer:
 
         ``ahead``: frames that the speaker's own buffer still holds.
         """
-        if self.frames + samples.size > self._capacity:
-            self._refused += samples.size
-            return False
         queue = self._find(epoch, reply_id)
-        if queue is None:
+        if queue is None:  # also for one that is refused whole: it ends with ``finish``
             queue = _Queue(epoch, reply_id)
             self._queues.append(queue)
+        if queue.overfull or self.frames + samples.size > self._capacity:
+            queue.overfull = True
+            return False
         if queue is self._queues[0]:
             self._prebuffer.arrived(
                 now,

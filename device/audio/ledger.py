@@ -175,10 +175,11 @@ class Ledger:
         self._written += frames
 
     def end(self, reply_id: str) -> None:
-        """All audio of the reply is written."""
+        """All audio of the reply is written. One without any is over when what was written
+        before is."""
         reply = self._replies.get(reply_id)
         if reply is not None:
-            reply.last = reply.end
+            reply.last = reply.end if reply.first is not None else self._written
 
     def open_cue(self, name: str) -> None:
         """A cue begins whose end somebody waits for."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ipaddress
 import json
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +29,10 @@ def add_parser(subparsers: Subparsers) -> None:
         help="run the offline speech service on its own",
         description=(
             "A speech-to-speech service on this machine: the OpenAI Realtime protocol on "
-            "ws://HOST:PORT/v1/realtime. When ready, it prints one line of JSON with its address."
+            "ws://HOST:PORT/v1/realtime. When ready, it prints one line of JSON with its address. "
+            "For other machines to use it, name an address of this one with --host, and a key, "
+            "which clients present as 'Authorization: Bearer KEY'; without it they get status "
+            "401. Nothing is encrypted: that takes a proxy that speaks TLS in front."
         ),
     )
     add_config_option(parser)
@@ -39,8 +44,14 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--vocabulary", choices=("commands", "open"), help="default: offline.vocabulary"
     )
-    parser.add_argument(
+    key = parser.add_mutually_exclusive_group()
+    key.add_argument(
         "--key-file", type=Path, metavar="FILE", help="clients must present the key in FILE"
+    )
+    key.add_argument(
+        "--key-credential",
+        metavar="NAME",
+        help="the same with the systemd credential NAME (LoadCredential= in a unit)",
     )
     parser.add_argument(
         "--pace",
@@ -74,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     server = ServerOptions(
         host=args.host,
         port=offline.port if args.port is None else args.port,
-        key=_read_key(args.key_file),
+        key=_key(args, os.environ),
         pace=args.pace,
         limits=Limits(session_s=args.session_minutes * 60),
     )
@@ -85,6 +96,13 @@ def run(args: argparse.Namespace) -> int:
         chat_url=offline.chat_url,
         chat_model=offline.chat_model,
     )
+    if not server.key and not only_this_machine(server.host):
+        log.warning(
+            "anybody who can reach %s may use this service, listen to it and keep this machine "
+            "busy: it is open to the network and demands no key; start it with --key-file FILE, "
+            "or with --host 127.0.0.1",
+            server.host or "this machine",
+        )
     if args.exit_with_parent:
         options = replace(options, parent_pid=parent_pid)
     try:
@@ -100,9 +118,28 @@ def _announce(url: str) -> None:
     print(json.dumps({"listening": url, "pid": os.getpid()}), flush=True)
 
 
-def _read_key(path: Path | None) -> str:
-    if path is None:
-        return ""
+def only_this_machine(host: str) -> bool:
+    """Is ``host`` an address that nobody else can reach? A name counts as one that they can."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _key(args: argparse.Namespace, environ: Mapping[str, str]) -> str:
+    """What clients must present; empty: nothing. SecretError when it was named but is not there."""
+    if args.key_credential is not None:
+        directory = environ.get("CREDENTIALS_DIRECTORY")
+        if not directory or "/" in args.key_credential:
+            raise SecretError(
+                f"there is no systemd credential '{args.key_credential}'",
+                hint="add LoadCredential= to the unit, or use --key-file",
+            )
+        return _read_key(Path(directory) / args.key_credential)
+    return "" if args.key_file is None else _read_key(args.key_file)
+
+
+def _read_key(path: Path) -> str:
     try:
         key = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -24,7 +24,7 @@ from device.commands import (
     StopCue,
 )
 from device.core.conversation import Conversation
-from device.core.gesture import ButtonGestures, Gesture
+from device.core.gesture import ButtonGestures, ButtonReleased, Gesture
 from device.core.health import Health
 from device.core.indication import Appearance, light_for
 from device.core.own_sounds import OwnSounds
@@ -200,7 +200,13 @@ class Appliance:
         return commands
 
     def _gesture_commands(self, gestures: list[Gesture], now: float, wall: float) -> list[Command]:
-        return [c for gesture in gestures for c in self._decide(gesture, now, wall)]
+        commands: list[Command] = []
+        for gesture in gestures:
+            if isinstance(gesture, ButtonReleased):
+                commands += self.conversation.release(now)
+            else:
+                commands += self._decide(gesture, now, wall)
+        return commands
 
     def _press(self, event: ButtonPressed, now: float, wall: float) -> list[Command]:
         """The rule: a press ends all that is under way (a ring, a reply, listening,
@@ -270,7 +276,7 @@ class Appliance:
         masked while somebody could be heard.
         """
         begun = next((c for c in commands if isinstance(c, StartUplink)), None)
-        by_voice = begun is not None and begun.from_frame is not None
+        by_voice = begun is not None and begun.from_frame is not None and begun.from_frame >= 0
         if by_voice and self._own_sounds.sounding:
             commands = [CutPlayback(StopReason.WAKE), *commands]
             self._own_sounds.forget()

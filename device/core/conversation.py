@@ -2,7 +2,8 @@
 
 Pure: events and the time in, commands out. The table of moves is in
 :mod:`device.core.phases`. Everything that arms, disarms or times a turn is
-here; what the parts can do is in ``appliance.py``, which owns this machine.
+here, but for the link (``linking.py``). What the parts can do is in ``appliance.py``,
+which owns this machine.
 """
 
 from __future__ import annotations
@@ -11,18 +12,15 @@ from collections.abc import Callable
 
 from device.commands import (
     ClearInput,
-    CloseLink,
     Command,
     CommitTurn,
     Cue,
-    FinishReply,
-    OpenLink,
     PlayCue,
     RunVad,
     StartUplink,
     WarmPlayback,
 )
-from device.core.answering import Answering
+from device.core.linking import Linking
 from device.core.phases import Phase
 from device.core.tools import Toolbox
 from device.core.turn_log import TurnLog
@@ -55,11 +53,9 @@ from device.settings import Settings
 
 #: With ``send_wake_word``: enough to hold any wake word.
 WAKE_WORD_S = 1.5
-#: These will not go away by waiting: the person is told at once.
-HOPELESS = frozenset({ErrorKind.KEY, ErrorKind.QUOTA, ErrorKind.CERTIFICATE, ErrorKind.PROTOCOL})
 
 
-class Conversation(Answering):
+class Conversation(Linking):
     """One conversation after another. ``handle`` never raises on any event order."""
 
     def __init__(self, settings: Settings, toolbox: Toolbox) -> None:
@@ -124,11 +120,6 @@ class Conversation(Answering):
         self._become_idle(now)
         return self._out
 
-    @property
-    def link_overdue(self) -> bool:
-        """We gave up waiting for the link, and no attempt has told why. Until it opens."""
-        return self._link_overdue
-
     def would_listen(self, press: ButtonPressed) -> bool:
         """Whether this press begins to listen, rather than ending what is under way.
 
@@ -159,30 +150,47 @@ class Conversation(Answering):
 
     def _on_press(self, event: ButtonPressed, now: float) -> None:
         if self.would_listen(event):
-            self._listen(now, "button", None)
+            self._listen(now, "button", None, pressed_at=event.at)
         elif self.phase is not Phase.IDLE:
             self._abandon(now, StopReason.BUTTON)
             self._become_idle(now)
 
-    def _listen(self, now: float, opened_by: str, from_frame: int | None) -> None:
+    def _listen(
+        self, now: float, opened_by: str, from_frame: int | None, pressed_at: float | None = None
+    ) -> None:
+        """``pressed_at``: by the button, which may yet be held to mute. All begins at once, but
+        nothing is sent before it is released (`release`): then everything since the press."""
         self._move(Phase.LISTENING)
         self._log = TurnLog(now, opened_by)
-        self._speech_seen = False
+        self._speech_seen = self._taken = self._link_was_lost = False
         self._pause_lasts_from = now
         self._ends_conversation = self._broken = False
         self._commit_when_stopped = self._waiting_cue_owed = False
+        self._pressed_at = pressed_at
         self.uplink_open = True
-        self._out += [WarmPlayback(True), RunVad(True), StartUplink(from_frame)]
-        self._report("uplink_started", opened_by=opened_by, from_frame=from_frame)
+        self._out.append(WarmPlayback(True))
+        if pressed_at is None:
+            self._out += [RunVad(True), StartUplink(from_frame)]
+            self._report("uplink_started", opened_by=opened_by, from_frame=from_frame)
+        else:
+            self._out.append(RunVad(False))  # it begins where the uplink does
         self.deadlines.clear()
         self.deadlines.set("no_speech", now + self._turn.no_speech_s)
-        if self._link_open:
-            self._log.mark("link_opened", now)
-        else:
-            self._link_failed = False
-            self._out.append(OpenLink())
-            self.deadlines.set("waiting_cue", now + self._turn.waiting_cue_s)
-            self.deadlines.set("no_link", now + self._service.connect_timeout_s)
+        self._want_link(now)
+
+    def release(self, now: float) -> list[Command]:
+        """The button was let go before it meant mute: what it held back is sent."""
+        self._out = []
+        if self._pressed_at is not None:
+            held_s = now - self._pressed_at
+            self._pressed_at = None
+            # The core does not know which frame was captured at the press, only how long ago
+            # that was; 0 would be the first frame of all.
+            frames = max(1, round(held_s * self._capture_rate_hz))
+            self._out += [RunVad(True), StartUplink(-frames)]
+            held_back_ms = round(held_s * 1000)
+            self._report("uplink_started", opened_by="button", held_back_ms=held_back_ms)
+        return self._out
 
     def _give_up(self, now: float, reason: str) -> None:
         """Listening ends without a turn."""
@@ -195,21 +203,21 @@ class Conversation(Answering):
     def _on_speech_started(self, event: SpeechStarted, now: float) -> None:
         if self.phase is Phase.FOLLOW_UP:
             self._listen(now, "follow_up", event.at_frame)
-        if self.phase is Phase.LISTENING:
+        if self.phase is Phase.LISTENING and self._pressed_at is None:
             self._report("speech_started", source="device", at_frame=event.at_frame)
             self._hear_speech(now)
-
             # The waiting cue is not played into what is being said.
             self._pause_lasts_from = float("inf")
 
     def _hear_speech(self, now: float) -> None:
         if not self._speech_seen:
             self._speech_seen = True
-            self.deadlines.set("too_long", now + self._turn.longest_s)
+            if self._link_open:
+                self.deadlines.set("too_long", now + self._turn.longest_s)
         self.deadlines.drop("no_speech", "end_of_turn")
 
     def _on_speech_ended(self, event: SpeechEnded, now: float) -> None:
-        if self.phase is not Phase.LISTENING:
+        if self.phase is not Phase.LISTENING or self._pressed_at is not None:
             return
         quiet_s = self._vad.hangover_ms / 1000
         self._report("speech_ended", source="device", at_frame=event.at_frame)
@@ -229,8 +237,9 @@ class Conversation(Answering):
         if self._commit_when_stopped:
             self._commit_when_stopped = False
             self._out.append(CommitTurn())
-        elif self.phase is Phase.THINKING:
-            # What was sent after the service's own commit belongs to no turn.
+        elif self.phase is Phase.THINKING or (self.phase is Phase.IDLE and not self._link_open):
+            # What was sent after the service's own commit belongs to no turn; nor does what
+            # was on its way when the link was lost, and would be kept for the next one.
             self._out.append(ClearInput())
 
     # --- the service's verdicts on the user's turn -------------------------------
@@ -250,11 +259,14 @@ class Conversation(Answering):
         Only where the device ends its turns itself can it be about another: our commits are
         answered when we have ended the turn.
         """
+        if self.phase is Phase.THINKING:
+            self._taken = True  # our own commit is answered
         if self.phase is not Phase.LISTENING:
             return
         if self._service.turn_detection == "device":
             self._report("commit_ignored", item_id=event.item_id)
         else:
+            self._taken = True
             self._end_turn(now, "committed")
 
     def _end_turn(self, now: float, reason: str) -> None:
@@ -263,88 +275,17 @@ class Conversation(Answering):
             self._log.mark("committed", now)
         self._replies.expect()
         self._move(Phase.THINKING)
-        self.deadlines.set("no_reply", now + self._service.reply_timeout_s)
+        if self._link_open:
+            self.deadlines.set("no_reply", now + self._service.reply_timeout_s)
+        # Else the turn waits for the link, and "no_link" says how long.
 
     def _on_user_transcript(self, event: UserTranscript, _now: float) -> None:
         self._report("user_transcript", text=event.text, final=event.final)
-
-    # --- the link -------------------------------------------------------------------
-
-    def _on_link_opened(self, event: LinkOpened, now: float) -> None:
-        self._link_open = True
-        self._link_overdue = self._link_failed = False
-        self._waiting_cue_owed = False
-        self.deadlines.drop("waiting_cue", "no_link")
-        if self._log and self.phase is Phase.LISTENING:
-            self._log.mark("link_opened", now)
-        said_all = self._speech_seen and self._pause_lasts_from < float("inf")
-        if self.phase is Phase.LISTENING and said_all:
-            self.deadlines.set("no_speech", now + self._turn.no_speech_s)
-        self._report("link_opened", session_id=event.session_id)
-        if self.phase is Phase.IDLE:
-            self.deadlines.set("idle_close", now + self._service.idle_close_s)
-
-    def _on_link_closed(self, event: LinkClosed, now: float) -> None:
-        self._link_open = False
-        self.deadlines.drop("idle_close")
-        if event.kind is None:
-            self._report("link_closed", reason=event.reason)
-            return
-        self._report("link_closed", reason=event.reason, kind=event.kind.value)
-        if event.kind not in HOPELESS:
-            self._out.append(OpenLink())  # so that the light tells the truth
-        if self.phase is Phase.SPEAKING and self._playing:
-            # What has arrived is still worth hearing; then say that it broke off.
-            self._broken = self._replies.awaited or not self._replies.is_done(self._playing)
-            self._out.append(FinishReply(self._playing))
-            self._replies.forget_awaited()
-        elif self.phase in (Phase.LISTENING, Phase.THINKING):
-            self._fail(now, event.kind, event.reason)
-        elif self.phase is Phase.FOLLOW_UP:
-            self._become_idle(now)
-
-    def _on_link_failed(self, event: LinkFailed, now: float) -> None:
-        self._link_failed = True
-        self._report("error", kind=event.kind.value, detail=event.detail, attempt=event.attempt)
-        if self.phase is Phase.LISTENING and event.kind in HOPELESS:
-            self._no_service(now, reopen=False)
 
     def _on_service_trouble(self, event: ServiceTrouble, now: float) -> None:
         self._report("error", kind=event.kind.value, detail=event.detail, fatal=event.fatal)
         if self.phase is Phase.THINKING and event.kind is ErrorKind.QUOTA:
             self._fail(now, event.kind, event.detail)
-
-    def _due_no_link(self, now: float) -> None:
-        """A network that swallows everything lets no attempt fail before we give up."""
-        if not self._link_failed:
-            self._link_overdue = True
-            words = f"no connection within {self._service.connect_timeout_s:g} s"
-            self._report("error", kind=ErrorKind.NETWORK.value, detail=words)
-        self._no_service(now)
-
-    def _no_service(self, now: float, reopen: bool = True) -> None:
-        """The words kept for the service go nowhere: forget them and listen for the wake
-        word again. ``reopen``: keep trying to connect, so that the light tells the truth."""
-        self._close_uplink("no_link", discard=True)
-        self._out.append(CloseLink("gave_up"))
-        if reopen:
-            self._out.append(OpenLink())
-        self._out.append(PlayCue(Cue.ERROR))
-        self._become_idle(now)
-
-    def _due_waiting_cue(self, now: float) -> None:
-        """Not before a pause has lasted: while the cue sounds, nothing is sent."""
-        if now >= self._pause_lasts_from:
-            self._waiting_cue_owed = False
-            self._out.append(PlayCue(Cue.WAITING))
-        elif self._pause_lasts_from == float("inf"):
-            self._waiting_cue_owed = True
-        else:
-            self.deadlines.set("waiting_cue", self._pause_lasts_from)
-
-    def _close_idle_link(self) -> None:
-        self._link_open = False  # a wake that is on its way must open it anew
-        self._out.append(CloseLink("idle"))
 
     def _due_end_of_turn(self, now: float) -> None:
         self._commit_when_stopped = True

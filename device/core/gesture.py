@@ -2,12 +2,12 @@
 
 A press counts at its *first* edge; debounce only decides which later edges are
 echoes of it. A level must then stay for ``debounce_ms`` to be believed, so a
-release is known that much later, which nobody waits for.
+release is known that much later: what the press held back is sent late by that, not lost.
 
 The machine, with ``level`` the last raw level and ``down`` the believed one::
 
     up   --press edge-----------------------------> down   ButtonPressed, at once
-    down --released for debounce_ms---------------> up
+    down --released for debounce_ms---------------> up     ButtonReleased, when not held
     down --held for hold_ms, once a press---------> down   ButtonHeld
     down --for stuck_s, once a press--------------> down   PartDegraded(panel, "button stuck")
     stuck down --released for debounce_ms---------> up     PartReady(panel)
@@ -15,9 +15,19 @@ The machine, with ``level`` the last raw level and ``down`` the believed one::
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from device.events import ButtonEdge, ButtonHeld, ButtonPressed, Part, PartDegraded, PartReady
 
-Gesture = ButtonPressed | ButtonHeld | PartDegraded | PartReady
+
+@dataclass(frozen=True, slots=True)
+class ButtonReleased:
+    """The gesture: the press is over and did not mean mute."""
+
+    at: float
+
+
+Gesture = ButtonReleased | ButtonPressed | ButtonHeld | PartDegraded | PartReady
 
 STUCK_S = 30.0
 """Nobody holds a button this long on purpose; a jammed or short-circuited one is held."""
@@ -103,5 +113,7 @@ class ButtonGestures:
         if released:
             if self._stuck:
                 found.append(PartReady(Part.PANEL, "the button was released"))
+            if not self._held:
+                found.append(ButtonReleased(self._level_since))
             self._down = self._stuck = False
         return found

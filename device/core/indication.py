@@ -2,8 +2,9 @@
 
 The light is a pure function of what is true now, so it cannot be left in a
 wrong state: nobody switches it on or off, everybody only says what is so.
-``listening`` is the *real* uplink (samples are leaving the device), not the
-conversation's opinion; nothing may hide it, so it stands first.
+``listening`` is the *real* uplink (what is said now leaves the device, at once or, while
+the button is down or the link is not open, a moment later), not the conversation's
+opinion; nothing may hide it, so it stands first.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Appearance:
     """Everything a person may need to see, all at once."""
 
     running: bool = True  #: False before READY and after the stop: dark
-    listening: bool = False  #: microphone audio is leaving the device
+    listening: bool = False  #: what is said now leaves the device
     ringing: bool = False  #: a timer rings
     error: bool = False  #: something just went wrong; the core takes it back
     muted: bool = False  #: the microphone is closed on request

@@ -1,8 +1,8 @@
 """What a conversation holds, and the moves that every part of it shares.
 
-:class:`TurnState` is the bottom of three layers of one state machine, split by
-concern: shared state here, the service's reply in ``answering.py``, the user's
-turn and the link in ``conversation.py``.
+:class:`TurnState` is the bottom of four layers of one state machine, split by
+concern: shared state here, the service's reply in ``answering.py``, the link in
+``linking.py``, the user's turn in ``conversation.py``.
 """
 
 from __future__ import annotations
@@ -50,6 +50,9 @@ class TurnState:
         self._speech_seen = False
         self._pause_lasts_from = 0.0  # from then on it is a pause; infinite: speech
         self._waiting_cue_owed = False  # it was due while somebody spoke
+        self._pressed_at: float | None = None  # held back: the press may yet become a hold
+        self._taken = False  # the service has told that it took this turn
+        self._link_was_lost = False  # in this turn
         self._commit_when_stopped = False
         self._playing: str = ""  # reply that is audible
         self._playing_since = 0.0
@@ -77,14 +80,24 @@ class TurnState:
         if not self.uplink_open:
             return
         self.uplink_open = False
-        self.deadlines.drop("no_speech", "too_long", "end_of_turn", "waiting_cue", "no_link")
+        self.deadlines.drop("no_speech", "too_long", "end_of_turn")
+        if self._pressed_at is not None:
+            self._pressed_at = None  # the ear was not told to send yet
+            return
         self._out += [StopUplink(discard), RunVad(False)]
         self._report("uplink_stopped", reason=reason)
 
+    @property
+    def _untaken(self) -> bool:
+        """There is a turn, and no service has told that it took it."""
+        committed = self.phase is Phase.THINKING and not self._taken
+        return self.phase is Phase.LISTENING or committed
+
     def _abandon(self, now: float, reason: StopReason) -> None:
         """Drop the turn or reply under way, telling playback and service."""
-        if self.uplink_open:
+        if self._untaken:
             self._close_uplink(reason.value, discard=True)
+            self._commit_when_stopped = False
             self._out.append(ClearInput())
         if self._playing or self._replies.awaited:
             # Raises the epoch: what still arrives of the old reply is discarded.

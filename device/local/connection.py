@@ -185,7 +185,6 @@ class Connection:
         self._heard.pop(item_id, None)
         now = time.monotonic()
         if recognition is None:
-            log.error("recognition failed: %s", why)
             self.perform(self._session.recognition_failed(item_id, why, now))
         else:
             self.perform(self._session.recognised(item_id, recognition, now))

@@ -19,15 +19,34 @@ from device.errors import ModelError
 Block = NDArray[np.int16]
 OnBlock = Callable[[Block, bool], bool]
 """(samples, whether they are the last) -> whether to go on."""
+OnWord = Callable[[int, int], None]
+"""(place in the text, the sample at which the word there begins), both counted from 0."""
 
 _SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS: espeak_Synth returns when all is said
 _CHARS_UTF8 = 1
 _DONT_EXIT = 0x8000  # espeakINITIALIZE_DONT_EXIT: report missing data, do not exit()
 _RATE_PARAMETER = 1  # espeakRATE
 _POS_CHARACTER = 1
+_EVENT_END, _EVENT_WORD = 0, 1  # espeakEVENT_LIST_TERMINATED, espeakEVENT_WORD
+
+
+class _Event(ctypes.Structure):
+    """``espeak_EVENT``; the last field is a union of an int, a pointer and 8 characters."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", ctypes.c_int64),
+    )
+
 
 _CALLBACK = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
 )
 
 
@@ -63,6 +82,7 @@ class EspeakLibrary:
             ) from error
         self._declare()
         self._on_block: OnBlock | None = None
+        self._on_word: OnWord | None = None
         self._failure: BaseException | None = None
         self._callback = _CALLBACK(self._take)  # kept: the library holds only a pointer
         rate = self._lib.espeak_Initialize(_SYNCHRONOUS, block_ms, data_path.encode(), _DONT_EXIT)
@@ -109,16 +129,19 @@ class EspeakLibrary:
     def set_speed(self, words_per_minute: int) -> None:
         self._lib.espeak_SetParameter(_RATE_PARAMETER, words_per_minute, 0)
 
-    def speak(self, text: str, on_block: OnBlock) -> None:
-        """Blocks until all is said or ``on_block`` said stop; raises what it raised."""
-        self._on_block, self._failure = on_block, None
+    def speak(self, text: str, on_block: OnBlock, on_word: OnWord | None = None) -> None:
+        """Blocks until all is said or ``on_block`` said stop; raises what they raised.
+
+        ``on_word`` is told of a word about when its block comes, before or after it.
+        """
+        self._on_block, self._on_word, self._failure = on_block, on_word, None
         data = text.encode() + b"\0"
         try:
             status = self._lib.espeak_Synth(
                 data, len(data), 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None
             )
         finally:
-            self._on_block = None
+            self._on_block = self._on_word = None
         if self._failure is not None:
             raise self._failure
         if status != 0:
@@ -127,11 +150,17 @@ class EspeakLibrary:
     def close(self) -> None:
         self._lib.espeak_Terminate()
 
-    def _take(self, samples: ctypes._Pointer[ctypes.c_short], count: int, _: int) -> int:
+    def _take(
+        self,
+        samples: ctypes._Pointer[ctypes.c_short],
+        count: int,
+        events: ctypes._Pointer[_Event],
+    ) -> int:
         """Runs in the middle of ``espeak_Synth``: nothing may be raised through C."""
         if self._on_block is None:
             return 1
         try:
+            self._tell_words(events)
             last = not samples  # a null pointer marks the end of the text
             block: Block = (
                 np.zeros(0, np.int16)
@@ -142,3 +171,13 @@ class EspeakLibrary:
         except BaseException as error:  # noqa: BLE001 - carried over the C frame, raised in speak
             self._failure = error
             return 1
+
+    def _tell_words(self, events: ctypes._Pointer[_Event]) -> None:
+        if self._on_word is None or not events:
+            return
+        number = 0
+        while events[number].type != _EVENT_END:
+            event = events[number]
+            if event.type == _EVENT_WORD:
+                self._on_word(event.text_position - 1, event.sample)
+            number += 1

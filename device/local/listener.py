@@ -4,10 +4,14 @@ It hears an utterance while it is being spoken. Audio of other utterances waits;
 when the present one has been silent for a while and another one waits, the
 worker turns to that, and later hears the first again from its beginning (its
 audio is kept for that). Decoding is several times faster than speech.
+
+Whatever the recogniser raises ends that one utterance: it is logged when it happens,
+its audio is not decoded any further, and whoever waits for its end is told why.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +20,8 @@ from device.local.recognition.port import Recogniser, Recognition
 
 PATIENCE_S = 1.0
 """An utterance that gets no audio for this long makes room for a waiting one."""
+
+log = logging.getLogger("parlor.local")
 
 OnDone = Callable[[Recognition | None, str], None]
 """(recognition, "") or (None, why not); called in the worker thread."""
@@ -30,6 +36,7 @@ class Heard:
         self.taken = 0  #: bytes the recogniser has heard since its ``begin``
         self.on_done: OnDone | None = None
         self.changed_at = 0.0
+        self.failure = ""  #: why it cannot be recognised; the worker's alone
 
     def feed(self, pcm16k: bytes) -> None:
         with self._listener.condition:
@@ -119,8 +126,11 @@ class Listener:
                 on_done = chosen.on_done
                 if on_done is not None:
                     self._open.remove(chosen)
-            current = None if on_done is not None else chosen
-            _decode(recogniser, piece, on_done, fresh=fresh)
+            recognition = _decode(recogniser, chosen, piece, fresh=fresh, last=on_done is not None)
+            # What has failed has no claim on the recogniser any more.
+            current = None if on_done is not None or chosen.failure else chosen
+            if on_done is not None:
+                _report(on_done, recognition, chosen.failure)
 
     def _wait_for_work(self, current: Heard | None) -> Heard | None:
         """The utterance to go on with; None when stopping. Holds the condition."""
@@ -141,14 +151,26 @@ class Listener:
         return None
 
 
-def _decode(recogniser: Recogniser, piece: bytes, on_done: OnDone | None, *, fresh: bool) -> None:
+def _decode(
+    recogniser: Recogniser, heard: Heard, piece: bytes, *, fresh: bool, last: bool
+) -> Recognition | None:
+    """The recognition when this is the ``last`` piece. None: more comes, or it failed."""
+    if heard.failure:
+        return None
     try:
         if fresh:
             recogniser.begin()
         if piece:
             recogniser.feed(piece)
-        if on_done is not None:
-            on_done(recogniser.finish(), "")
+        return recogniser.finish() if last else None
     except Exception as error:  # noqa: BLE001 - the engine is foreign code; the worker must live on
-        if on_done is not None:
-            on_done(None, f"{type(error).__name__}: {error}")
+        heard.failure = f"{type(error).__name__}: {error}"
+        log.error("recognition failed: %s", heard.failure)
+        return None
+
+
+def _report(on_done: OnDone, recognition: Recognition | None, failure: str) -> None:
+    try:
+        on_done(recognition, failure)
+    except Exception:
+        log.exception("the end of an utterance could not be told")

@@ -217,4 +217,6 @@ def _refuse(status: http.HTTPStatus, code: str, message: str) -> Response:
             "Connection": "close",
         }
     )
+    if status is http.HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"  # RFC 9110, 11.6.1: which key is wanted
     return Response(status.value, status.phrase, headers, body)

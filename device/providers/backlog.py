@@ -1,4 +1,4 @@
-"""Commands that wait for a session: audio is bounded, everything else is kept.
+"""Commands that wait for a session: audio is bounded by its length, all else by its number.
 
 Pure and single-threaded; used by the link for all that is not sent yet, and by a
 codec for what comes before its session is usable.
@@ -12,15 +12,19 @@ from device.commands import AppendAudio, ClearInput, CommitTurn, ServiceCommand
 
 #: Adjacent audio is joined to messages of at most this many bytes (100 ms at 24 kHz).
 JOIN_BYTES = 4800
+#: Commands other than audio that may wait: far more than any stall leaves behind.
+MOST_COMMANDS = 256
 
 
 class Backlog:
-    """First in, first out. ``audio_limit`` is the audio that may wait, in bytes of PCM."""
+    """First in, first out. ``audio_limit`` is the audio that may wait, in bytes of PCM.
+    Beyond a limit the oldest of its kind goes."""
 
     def __init__(self, audio_limit: int) -> None:
         self._queue: deque[ServiceCommand] = deque()
         self._limit = audio_limit
         self._audio = 0
+        self._others = 0
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -34,9 +38,16 @@ class Backlog:
         """Add ``command``; returns the bytes of old audio that had to go for it."""
         if isinstance(command, ClearInput):
             self._forget_uncommitted()
-        self._queue.append(command)
         if not isinstance(command, AppendAudio):
+            self._queue.append(command)
+            self._others += 1
+            if self._others > MOST_COMMANDS:
+                del self._queue[self._oldest(audio=False)]
+                self._others -= 1
             return 0
+        if not command.pcm:
+            return 0
+        self._queue.append(command)
         self._audio += len(command.pcm)
         return self._shed()
 
@@ -48,6 +59,7 @@ class Backlog:
         """
         command = self._queue.popleft()
         if not isinstance(command, AppendAudio):
+            self._others -= 1
             return command
         pieces = [command.pcm]
         size = len(command.pcm)
@@ -63,19 +75,24 @@ class Backlog:
 
     def clear(self) -> None:
         self._queue.clear()
-        self._audio = 0
+        self._audio = self._others = 0
 
     def _shed(self) -> int:
         """Drop the oldest audio, wherever it stands between other commands."""
         lost = 0
         while self._audio - lost > self._limit:
-            index = next(i for i, c in enumerate(self._queue) if isinstance(c, AppendAudio))
+            index = self._oldest(audio=True)
             oldest = self._queue[index]
             assert isinstance(oldest, AppendAudio)
             lost += len(oldest.pcm)
             del self._queue[index]
         self._audio -= lost
         return lost
+
+    def _oldest(self, *, audio: bool) -> int:
+        """Where the oldest piece of audio stands, or the oldest of all else."""
+        queue = enumerate(self._queue)
+        return next(i for i, c in queue if isinstance(c, AppendAudio) is audio)
 
     def _forget_uncommitted(self) -> None:
         """Words that were never sent need not be sent only to be cleared."""

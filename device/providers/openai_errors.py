@@ -51,6 +51,9 @@ _CLOSE_CODES = {
     3008: (ErrorKind.SERVICE, "the service timed out"),
     4000: (ErrorKind.PROTOCOL, "the service refused the session"),
 }
+#: Codes that say little: private ones (RFC 6455, 7.4.2) from 4001 on, which every server
+#: uses in its own way, and "policy violation". Their number or their reason may tell more.
+_VAGUE = frozenset({1008, *range(4001, 5000)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class Explainer:
     def closing(self, code: int, reason: str) -> Fault:
         """The WebSocket was closed with ``code``."""
         kind, words = _CLOSE_CODES.get(code, (ErrorKind.SERVICE, "the service ended the session"))
-        if code == 1008 or (code >= 4000 and code != 4000):
+        if code in _VAGUE:
             kind = _of_private_code(code, kind)
             kind = _first_match(reason, default=(kind, True))[0]
         detail = f"{words} ({code})"

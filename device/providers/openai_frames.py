@@ -118,10 +118,18 @@ def tool_result(event_id: str, call_id: str, output: str) -> str:
     return _frame("conversation.item.create", event_id, item=item)
 
 
-def create_response(event_id: str, instructions: str) -> str:
-    if not instructions:
+#: The key in a response's ``metadata`` under which the service echoes our request's name.
+REQUEST = "request"
+
+
+def create_response(event_id: str, instructions: str, *, named: bool = False) -> str:
+    """``named``: the service is to echo ``event_id`` in the response's ``metadata``."""
+    wanted: dict[str, object] = {"instructions": instructions} if instructions else {}
+    if named:
+        wanted["metadata"] = {REQUEST: event_id}
+    if not wanted:
         return _frame("response.create", event_id)
-    return _frame("response.create", event_id, response={"instructions": instructions})
+    return _frame("response.create", event_id, response=wanted)
 
 
 def _frame(kind: str, event_id: str, **fields: object) -> str:

@@ -61,7 +61,7 @@ class Reply:
         return self.announced and not self.done
 
 
-class Replies:
+class ReplyLedger:
     """Every reply of one session."""
 
     def __init__(self) -> None:

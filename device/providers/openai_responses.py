@@ -21,7 +21,7 @@ from device.events import (
 from device.providers import openai_frames as frames
 from device.providers.base import Emit, Note, Output, SendFrame, SessionSpec
 from device.providers.openai_errors import Explainer, Fault
-from device.providers.openai_replies import Item, Replies, Reply
+from device.providers.openai_replies import Item, Reply, ReplyLedger
 from device.providers.openai_wire import Message, flatten_numbers, mapping, objects, text
 
 _STATUSES = ("completed", "cancelled", "failed", "incomplete")
@@ -39,7 +39,7 @@ class Responses:
         self._spec = spec
         self._explain = explain
         self._next_id = next_id
-        self.ledger = Replies()
+        self.ledger = ReplyLedger()
         #: When the silence of the service becomes a trouble, or None.
         self.due: float | None = None
         # Replies that have not begun, in the order of what causes them. None: asked for, or
@@ -122,9 +122,11 @@ class Responses:
         self._asked[event_id] = instructions
         if len(self._asked) > _REMEMBERED_REQUESTS:
             del self._asked[next(iter(self._asked))]
+        # An answer that nobody wants may come first, or never: ours must be recognisable.
+        ambiguous = any(until is not None and now < until for until in self._coming)
         self._coming.append(None)
         self._watch(now)
-        return [SendFrame(frames.create_response(event_id, instructions))]
+        return [SendFrame(frames.create_response(event_id, instructions, named=ambiguous))]
 
     # --- calling off -------------------------------------------------------------------
 
@@ -179,14 +181,18 @@ class Responses:
     # --- receiving -----------------------------------------------------------------------------
 
     def _on_created(self, message: Message, now: float) -> list[Output]:
-        reply_id = text(message.object("response"), "id") or self._invent_id()
-        return self._begin(self.ledger.entry(reply_id), now)
+        response = message.object("response")
+        reply_id = text(response, "id") or self._invent_id()
+        request = text(mapping(response, "metadata"), frames.REQUEST)
+        return self._begin(self.ledger.entry(reply_id), now, request)
 
-    def _begin(self, reply: Reply, now: float) -> list[Output]:
+    def _begin(self, reply: Reply, now: float, request: str = "") -> list[Output]:
         if reply.announced:
             return []
         reply.announced = True
-        if self._is_disowned(now):
+        if request in self._asked:
+            self._forget_awaited()  # it has come
+        elif self._is_disowned(now):
             reply.disowned = reply.cancelled = True
             self._watch(now)
             return [SendFrame(frames.cancel(self._next_id(), reply.reply_id))]

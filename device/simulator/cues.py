@@ -108,11 +108,17 @@ class Cues:
             self._note("fault", self._clock(), fault="say", failed=str(error))
             return
         per_sample = (placed.ends_at - placed.starts_at) / max(1, placed.frames)
+
+        def at_sample(index: int | None) -> float | None:
+            return None if index is None else placed.starts_at + index * per_sample
+
         text = action.text if isinstance(action, Say) else action.path.name
         spoken = Spoken(
             text,
             placed.starts_at + utterance.first_loud * per_sample,
             placed.starts_at + utterance.last_loud * per_sample,
+            at_sample(utterance.word_end),
+            at_sample(utterance.question),
         )
         self.spoken.append(spoken)
         kind = "say" if isinstance(action, Say) else "play"

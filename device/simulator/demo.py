@@ -81,6 +81,11 @@ def _button(outcome: Outcome) -> Check:
     if not cuts:
         return Check(what, False, "nothing was sounding when the button was pressed")
     cut = cuts[-1]
+    if cut["in_pause"]:
+        shown = (
+            "the press fell into a pause of the reply: it was silent already, which shows nothing"
+        )
+        return Check(what, False, shown)
     ok = stopped and cut["cut_ms"] <= CUT_MS and cut["quiet_ms"] >= QUIET_MS
     shown = (
         f"last sample {cut['cut_ms']:.1f} ms after the edge, then {cut['quiet_ms']:.0f} ms quiet"

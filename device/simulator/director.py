@@ -30,6 +30,7 @@ from device.simulator.proxy import RecordingProxy
 from device.simulator.report import Json, Report
 from device.simulator.room import Room
 from device.simulator.scenario import Scenario
+from device.simulator.seam import wake_words
 from device.simulator.speech import render
 from device.simulator.timeline import Entry, Timeline
 from device.simulator.trouble import Trouble
@@ -80,7 +81,7 @@ class Director:
                 f"the folder {self._out} cannot be made: {error.strerror}",
                 hint="name another with --out",
             ) from error
-        utterances = render(self._scenario)
+        utterances = render(self._scenario, wake_words(self._config))
         self._timeline.listen(self._console.entry)
         self._timeline.listen(self._became_ready)
         spec = asdict(self._scenario.room)

@@ -38,11 +38,17 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """An utterance as the microphone heard it: where its first and last loud samples are."""
+    """An utterance as the microphone heard it: where its first and last loud samples are.
+
+    ``word_end_at``: the last of the wake word that it begins with, ``question_at``: the
+    first of what follows; None where there is none, or it is not known (a recording).
+    """
 
     text: str
     first_loud_at: float
     last_loud_at: float
+    word_end_at: float | None = None
+    question_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

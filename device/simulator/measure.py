@@ -27,6 +27,8 @@ _WIDE_BLOCK_S = 0.25
 _WIDE_REACH_S = 2.0
 _GOOD = 0.9
 _ROUGHLY = 0.55  #: at BAND_HZ a match half a sample off still has 0.64
+_ANCHORS = 4  #: places that are tried
+_APART = BAND_HZ // 50  #: of two such places, at least
 
 
 def loud_bounds(samples: Samples) -> tuple[int, int] | None:
@@ -124,17 +126,29 @@ def compare(
     Each block is looked for near where the one before it was. Where the distance
     changes by more than ``least_step`` seconds, and a second block bears it out,
     samples were lost (the copy is ahead) or doubled. Blocks that are found nowhere
-    near are ``unlike``, but for the one in which a change happened.
+    near are ``unlike``, but for the one in which a change happened. Where the copy may
+    begin at several places (something was said twice), the one it is most like counts.
     """
     narrow_copy = resample(copy.astype(np.float64), copy_hz, BAND_HZ)
     narrow_original = resample(original.astype(np.float64), original_hz, BAND_HZ)
-    anchor = _anchor(narrow_copy, narrow_original)
-    if anchor is None:
+    anchors = _anchors(narrow_copy, narrow_original)
+    if not anchors:
         return None
     short = resample(narrow_copy, BAND_HZ, COMPARE_HZ)
     long = resample(narrow_original, BAND_HZ, COMPARE_HZ)
+    best: Comparison | None = None
+    for anchor in anchors:
+        found = _follow(short, long, float(anchor * (COMPARE_HZ // BAND_HZ)), least_step)
+        if found is not None and (best is None or found.unlike_blocks < best.unlike_blocks):
+            best = found
+        if best is not None and best.unlike_blocks == 0:
+            break
+    return best
+
+
+def _follow(short: Signal, long: Signal, lag: float, least_step: float) -> Comparison | None:
+    """Both at ``COMPARE_HZ``; ``lag``: roughly where in ``long`` the first sample is."""
     size = int(_BLOCK_S * COMPARE_HZ)
-    lag = float(anchor * (COMPARE_HZ // BAND_HZ))
     starts = [i for i in range(0, len(short) - size + 1, size) if _has_sound(short[i : i + size])]
     lags: list[tuple[int, float]] = []
     unlike: list[int] = []
@@ -188,15 +202,26 @@ def _has_sound(block: Signal) -> bool:
     return bool(block.size) and float(np.sqrt(np.mean(block**2))) > SILENT
 
 
-def _anchor(short: Signal, long: Signal) -> int | None:
-    """Where ``short`` begins in ``long``, roughly, from its first second that is found."""
+def _anchors(short: Signal, long: Signal) -> list[int]:
+    """Where ``short`` may begin in ``long``, roughly, the likeliest place first.
+
+    From its first second that is found. The true place need not be the likeliest: half a
+    sample off at ``BAND_HZ``, it scores less than the same word, said at another time.
+    """
     size = min(len(short), BAND_HZ)
     for place in range(0, max(1, len(short) - size + 1), max(1, size // 2)):
         piece = short[place : place + size]
-        found = locate(piece, long) if _has_sound(piece) else None
-        if found is not None and found[1] > _ROUGHLY:
-            return found[0] - place
-    return None
+        score = correlation(piece, long) if _has_sound(piece) else np.zeros(0)
+        anchors: list[int] = []
+        while score.size and len(anchors) < _ANCHORS:
+            top = int(np.argmax(score))
+            if score[top] <= _ROUGHLY:
+                break
+            anchors.append(top - place)
+            score[max(0, top - _APART) : top + _APART + 1] = 0.0
+        if anchors:
+            return anchors
+    return []
 
 
 def _near(

@@ -13,6 +13,7 @@ from device.simulator.evidence import Track
 from device.simulator.report import Json, Report
 from device.simulator.room import FrameClock
 from device.simulator.scenario import After, Cue
+from device.simulator.seam import words_of
 from device.simulator.timeline import Timeline
 from device.simulator.wavfile import read_wav, to_int16, write_wav
 from device.simulator.wire_audio import RATE_HZ, lay_out
@@ -59,6 +60,9 @@ def tell(outcome: Outcome, console: Console, out: Path) -> None:
     """The result, for people."""
     for turn in outcome.summary["turns"]:
         console.note(f"turn “{turn['text']}”: {turn_words(turn)}", "1;37")
+    for utterance in outcome.summary["utterances"]:
+        if words := words_of(utterance):
+            console.say(words, "33")
     for warning in outcome.summary["warnings"]:
         console.say(f"warning: {warning}", "33")
     if outcome.failure:

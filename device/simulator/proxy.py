@@ -205,7 +205,8 @@ class RecordingProxy:
                 now = self._clock()
                 if direction == UP and data:
                     self._listen(tap, data, direction, now)
-                await queue.put((now, data))
+                for piece in lane.pieces(data):
+                    await queue.put((now, piece))
                 if not data:
                     await delivery
                     return

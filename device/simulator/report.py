@@ -9,7 +9,10 @@
 - ``heard_ms`` of every ``playback_stopped`` is compared with what of that item is
   in the recording. Where the cut fell into a pause of the speech, any value
   inside the pause is right.
-- The uplink is compared with the microphone's recording, block by block.
+- The uplink is compared with the microphone's recording, block by block: lost and
+  doubled samples count from where the uplink began. What that beginning took of the
+  wake word, or left out of the question, is told of each utterance by
+  :mod:`device.simulator.seam`.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ import numpy as np
 
 from device.simulator.evidence import Evidence, Spoken, Track
 from device.simulator.measure import compare, locate, loud_bounds, silence_after
+from device.simulator.seam import judge
 from device.simulator.timeline import Entry
 from device.simulator.wavfile import resample
 from device.simulator.wire_audio import RATE_HZ, AudioRun
@@ -60,6 +64,8 @@ class Report:
         self.cuts = [c for at in evidence.presses if (c := self._cut(at))]
         self.stops = self._stops()
         self.uplink = [self._uplink(run) for run in evidence.uplink]
+        spoken = sorted(evidence.spoken, key=lambda s: s.first_loud_at)
+        self.utterances = [judge(one, self.uplink, evidence.t0) for one in spoken]
 
     def turn_entries(self) -> list[Entry]:
         """The ``turn`` lines of the timeline."""
@@ -83,6 +89,8 @@ class Report:
             "capture_to_wire_ms": spread([s["median"] for s in steady]),
             "uplink_lost_samples": sum(u.get("lost_samples", 0) for u in self.uplink),
             "uplink_doubled_samples": sum(u.get("doubled_samples", 0) for u in self.uplink),
+            "word_leak_ms": spread([u["word_leak_ms"] for u in self.utterances]),
+            "question_lost_ms": spread([u["question_lost_ms"] for u in self.utterances]),
             "turns": [{**t, "t": self._t(t["at"])} for t in self.turns],
             "unanswered": [
                 {"t": self._t(s.last_loud_at), "text": s.text} for s in self._unanswered
@@ -90,6 +98,7 @@ class Report:
             "cuts": self.cuts,
             "playback_stops": self.stops,
             "uplink": self.uplink,
+            "utterances": self.utterances,
             "counts": dict(sorted(counts.items())),
             "wire": dict(sorted(wire.items())),
             "room": evidence.room,
@@ -207,6 +216,7 @@ class Report:
         row |= {
             "matched": True,
             "starts_t": self._t(mic_time(0.0)),
+            "ends_t": self._t(mic_time(len(run.samples) / RATE_HZ)),
             "lost_samples": round(matched.lost * RATE_HZ),
             "doubled_samples": round(matched.doubled * RATE_HZ),
             "unlike_blocks": matched.unlike_blocks,

@@ -7,7 +7,8 @@ starts, so nothing is synthesised while it runs.
 
 Run as ``python -m device.simulator.speech`` this file is that process: one JSON
 object a line in (``text voice speed_wpm``); out, for each, a line
-``{"rate_hz", "samples"}`` or ``{"error"}`` and then the raw int16 samples.
+``{"rate_hz", "samples", "words"}`` or ``{"error"}`` and then the raw int16 samples.
+``words`` are pairs: a place in the text, the sample at which the word there begins.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from device.errors import ModelError, ScenarioError, SimulatorError
 from device.local.espeak_library import EspeakLibrary
 from device.simulator.scenario import Play, Say, Scenario
+from device.simulator.seam import end_in_text
 from device.simulator.wavfile import read_mono, resample, to_int16
 
 Samples = NDArray[np.int16]
@@ -36,27 +38,52 @@ class Utterance:
     """``samples``: mono int16 at the room's rate, gain not yet applied.
 
     ``first_loud`` and ``last_loud`` bound the speech in it, in samples; the user's
-    last sample, from which latencies count, is ``last_loud``.
+    last sample, from which latencies count, is ``last_loud``. ``word_end`` is the last
+    loud sample of the wake word in front, ``question`` the first one behind it; None where
+    there is none or nobody knows.
     """
 
     samples: Samples
     first_loud: int
     last_loud: int
+    word_end: int | None = None
+    question: int | None = None
 
     @classmethod
-    def of(cls, samples: Samples) -> Utterance:
+    def of(cls, samples: Samples, seam: int | None = None) -> Utterance:
+        """``seam``: the sample from which on it is no longer the wake word."""
         level = np.abs(samples.astype(np.int32))
         loud = np.flatnonzero(level > max(1.0, float(level.max(initial=0)) * LOUD_FRACTION))
         if not loud.size:
             return cls(samples, 0, max(0, len(samples) - 1))
-        return cls(samples, int(loud[0]), int(loud[-1]))
+        word = question = None
+        if seam is not None:
+            before, behind = loud[loud < seam], loud[loud >= seam]
+            word = int(before[-1]) if before.size else None
+            question = int(behind[0]) if before.size and behind.size else None
+        return cls(samples, int(loud[0]), int(loud[-1]), word, question)
 
 
-def render(scenario: Scenario) -> dict[int, Utterance]:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What espeak-ng made of a text. ``words``: ``(place in the text, first sample)``."""
+
+    samples: Samples
+    words: tuple[tuple[int, int], ...]
+
+    def seam(self, text_place: int) -> int:
+        """The first sample of what stands at or behind ``text_place``; the end if nothing does."""
+        return min(
+            (at for place, at in self.words if place >= text_place), default=len(self.samples)
+        )
+
+
+def render(scenario: Scenario, wake_words: Sequence[str] = ()) -> dict[int, Utterance]:
     """Make every utterance at the room's rate: index of its cue -> utterance.
 
-    Raises ScenarioError for a voice that espeak-ng does not have or a file that
-    is no sound, SimulatorError when the synthesiser itself does not work.
+    Of what begins with one of ``wake_words`` it is known where that ends. Raises
+    ScenarioError for a voice that espeak-ng does not have or a file that is no sound,
+    SimulatorError when the synthesiser itself does not work.
     """
     rate_hz = scenario.room.rate_hz
     made: dict[int, Utterance] = {}
@@ -69,15 +96,23 @@ def render(scenario: Scenario) -> dict[int, Utterance]:
                 made[index] = Utterance.of(read_mono(cue.action.path, rate_hz))
             except SimulatorError as error:
                 raise ScenarioError(str(error), file=scenario.path, line=cue.line) from error
-    for (index, _), spoken in zip(said, synthesise([s for _, s in said], rate_hz), strict=True):
+    results = speak([s for _, s in said], rate_hz)
+    for (index, action), spoken in zip(said, results, strict=True):
         if isinstance(spoken, str):
             raise ScenarioError(spoken, file=scenario.path, line=scenario.cues[index].line)
-        made[index] = Utterance.of(spoken)
+        end = end_in_text(action.text, wake_words)
+        made[index] = Utterance.of(spoken.samples, None if end is None else spoken.seam(end))
     return made
 
 
 def synthesise(actions: Sequence[Say], rate_hz: int) -> list[Samples | str]:
-    """Samples, or what was wrong, for each."""
+    """Samples at ``rate_hz``, or what was wrong, for each."""
+    made = speak(actions, rate_hz)
+    return [one if isinstance(one, str) else one.samples for one in made]
+
+
+def speak(actions: Sequence[Say], rate_hz: int) -> list[Said | str]:
+    """Sound at ``rate_hz``, or what was wrong, for each."""
     if not actions:
         return []
     lines = [
@@ -93,7 +128,7 @@ def synthesise(actions: Sequence[Say], rate_hz: int) -> list[Samples | str]:
     if done.returncode != 0:
         detail = done.stderr.decode(errors="replace").strip().splitlines()
         raise SimulatorError(f"espeak-ng failed: {detail[-1] if detail else done.returncode}")
-    made: list[Samples | str] = []
+    made: list[Said | str] = []
     rest = done.stdout
     for _ in actions:
         head, rest = rest.split(b"\n", 1)
@@ -103,7 +138,9 @@ def synthesise(actions: Sequence[Say], rate_hz: int) -> list[Samples | str]:
             continue
         size = answer["samples"] * 2
         spoken = np.frombuffer(rest[:size], np.int16).astype(np.float64) / 32768
-        made.append(to_int16(resample(spoken, answer["rate_hz"], rate_hz)))
+        scale = rate_hz / answer["rate_hz"]
+        words = tuple((place, round(at * scale)) for place, at in answer["words"])
+        made.append(Said(to_int16(resample(spoken, answer["rate_hz"], rate_hz)), words))
         rest = rest[size:]
     return made
 
@@ -116,11 +153,15 @@ def _main() -> None:
     for line in sys.stdin.buffer:
         request = json.loads(line)
         parts: list[Samples] = []
+        words: list[tuple[int, int]] = []
 
         def keep(block: Samples, last: bool, parts: list[Samples] = parts) -> bool:
             del last
             parts.append(block)
             return True
+
+        def note(place: int, at: int, words: list[tuple[int, int]] = words) -> None:
+            words.append((place, at))
 
         try:
             library.choose(request["voice"])
@@ -129,9 +170,9 @@ def _main() -> None:
             sys.stdout.buffer.flush()
             continue
         library.set_speed(request["speed_wpm"])
-        library.speak(request["text"], keep)
+        library.speak(request["text"], keep, note)
         samples = np.concatenate([np.zeros(0, np.int16), *parts])
-        head = {"rate_hz": library.rate_hz, "samples": len(samples)}
+        head = {"rate_hz": library.rate_hz, "samples": len(samples), "words": words}
         sys.stdout.buffer.write(json.dumps(head).encode() + b"\n" + samples.tobytes())
         sys.stdout.buffer.flush()
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 import asyncio
 import random
 
+#: What Ethernet lets a TCP segment carry.
+PACKET_BYTES = 1448
+
 
 class Trouble:
     """The state of the line, shared by all connections of the proxy.
@@ -16,7 +19,8 @@ class Trouble:
       flight waits, as TCP would resend it. New connections hang.
     - Jitter keeps the order: every burst is held ``delay_ms`` plus a uniformly
       random 0 to ``jitter_ms``, and never leaves before the burst ahead of it.
-    - ``rate_kbps`` makes each byte take its time on the line, each direction by itself.
+    - ``rate_kbps`` makes each byte take its time on the line, each direction by itself, in
+      packets of ``PACKET_BYTES``: the first of a long burst arrive while others are sent.
     """
 
     def __init__(self, seed: int = 1) -> None:
@@ -75,16 +79,28 @@ class Lane:
         self._random = rng
         self._line_free = 0.0
         self._last_release = 0.0
+        self._burst_at: float | None = None
+        self._held_ms = 0.0
+
+    def pieces(self, burst: bytes) -> list[bytes]:
+        """``burst`` as it travels: whole, or in packets on a line that has a rate."""
+        if not self._trouble.rate_kbps:
+            return [burst]
+        starts = range(0, max(1, len(burst)), PACKET_BYTES)
+        return [burst[at : at + PACKET_BYTES] for at in starts]
 
     def release(self, arrived: float, size: int) -> float:
-        """When ``size`` bytes that came at ``arrived`` may leave; never decreases."""
+        """When ``size`` bytes that came at ``arrived`` may leave; never decreases. What came
+        at the same time is one burst, and is held equally long."""
         trouble = self._trouble
         start = max(arrived, self._line_free) if trouble.rate_kbps else arrived
         if trouble.rate_kbps:
             start += size * 8 / (trouble.rate_kbps * 1000)
             self._line_free = start
-        held = trouble.delay_ms
-        if trouble.jitter_ms:
-            held += self._random.uniform(0, trouble.jitter_ms)
-        self._last_release = max(self._last_release, start + held / 1000)
+        if arrived != self._burst_at:
+            self._burst_at = arrived
+            self._held_ms = trouble.delay_ms
+            if trouble.jitter_ms:
+                self._held_ms += self._random.uniform(0, trouble.jitter_ms)
+        self._last_release = max(self._last_release, start + self._held_ms / 1000)
         return self._last_release

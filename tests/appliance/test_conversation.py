@@ -9,7 +9,7 @@ from tests.appliance.run import Run, simulate
 pytestmark = pytest.mark.appliance
 
 DAY = """
-duration_s = 40
+duration_s = 44
 [room]
 echo_gain_db = -20
 [[cue]]
@@ -20,7 +20,7 @@ at_s = 10.0
 say = "hey jarvis, set a timer for two minutes"
 voice = "en-us"
 [[cue]]
-at_s = 19.0
+at_s = 23.0  # the window for a follow-up, in which no wake word is needed, is over
 say = "hey jarvis, what can you do"
 [[cue]]
 after = "playback_started"
@@ -28,14 +28,14 @@ count = 3
 delay_ms = 800  # whatever it was taken for, the answer is longer
 button = "action"
 [[cue]]
-at_s = 31.0
+at_s = 35.0
 button = "action"
 hold_ms = 1200
 [[cue]]
-at_s = 34.0
+at_s = 38.0
 say = "hey jarvis, what time is it"
 [[cue]]
-at_s = 37.0
+at_s = 41.0
 button = "action"
 hold_ms = 1200
 """
@@ -86,6 +86,11 @@ def test_nothing_said_before_the_wake_words_end_was_sent_and_nothing_after_was_l
     if day.summary["room"]["mic_xruns"] == 0:  # a frozen machine loses them before we see them
         assert day.summary["uplink_lost_samples"] == 0, day.summary["uplink"]
     assert day.summary["uplink_doubled_samples"] == 0, day.summary["uplink"]
+    questions = [row for row in day.summary["utterances"] if row["t"] < 35.0]  # then it is muted
+    assert len(questions) == 3
+    for row in questions:
+        assert row["word_leak_ms"] <= 50, questions
+        assert row["question_lost_ms"] <= 100, questions
     assert len(day.all("uplink_started")) == len(day.all("uplink_stopped"))
 
 

@@ -65,18 +65,59 @@ def test_the_offline_service_killed_mid_reply_comes_back(tmp_path: Path) -> None
 
 def test_a_dead_network_is_told_and_the_next_question_after_it_is_answered(tmp_path: Path) -> None:
     scenario = (
-        "duration_s = 34\n"
+        "duration_s = 40\n"
         + fault(0.5, "network_down")
         + ASK.format(at=1.0)
-        + fault(16.0, "network_up")
-        + ASK.format(at=22.0)
+        + fault(22.0, "network_up")
+        + ASK.format(at=28.0)
     )
     run = simulate(tmp_path, scenario)
     assert run.status == 0, run.story()
-    run.first("error", 1.0)
-    run.first("light", 1.0, pattern="offline")
-    assert not run.all("playback_started") or run.first("playback_started")["t"] > 16
-    run.first("playback_started", 22.0)
+    error = run.first("error", 1.0)
+    assert error["kind"] == "network"
+    assert "did not answer within 8 s" in error["detail"], run.story()
+    given_up = run.first("uplink_stopped")
+    assert given_up["reason"] == "no_link"
+    assert given_up["t"] - run.first("uplink_started")["t"] > 14.5, run.story()
+    run.first("light", given_up["t"] - 0.5, pattern="offline")
+    assert run.first("playback_started")["t"] > 28.0, run.story()
+
+
+def test_a_question_asked_while_the_network_is_down_is_answered_when_it_comes_back(
+    tmp_path: Path,
+) -> None:
+    scenario = (
+        "duration_s = 24\n"
+        + fault(0.5, "network_down")
+        + ASK.format(at=1.0)
+        + fault(12.0, "network_up")
+    )
+    run = simulate(tmp_path, scenario)
+    assert run.status == 0, run.story()
+    opened = run.first("link_opened")
+    assert opened["t"] > 12.0, run.story()
+    run.first("tool_called", opened["t"], name="get_time")
+    run.first("playback_started", opened["t"])
+    assert len(run.all("wake_detected")) == 1
+
+
+def test_a_link_that_died_in_silence_between_two_questions_costs_neither(tmp_path: Path) -> None:
+    scenario = (
+        "duration_s = 34\n"
+        + ASK.format(at=1.0)
+        + fault(13.0, "network_down")
+        + ASK.format(at=13.2)
+        + fault(20.0, "network_up")
+    )
+    run = simulate(tmp_path, scenario)
+    assert run.status == 0, run.story()
+    asked_again = run.first("wake_detected", 13.0)
+    closed = run.first("link_closed", 13.0)
+    assert "did not answer within 2.5 s" in closed["reason"], run.story()
+    assert closed["t"] - asked_again["t"] < 5, run.story()
+    opened = run.first("link_opened", 20.0)
+    run.first("tool_called", opened["t"], name="get_time")
+    run.first("playback_started", opened["t"])
 
 
 def test_a_stalled_event_loop_delays_neither_the_cut_nor_the_samples(tmp_path: Path) -> None:

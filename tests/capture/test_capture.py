@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import select
 from random import Random
 from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 
+from device.adapters.alsa import Pcm, PcmError, PcmRequest
 from device.adapters.alsa_capture import AlsaCapture
 from device.adapters.alsa_reopen import reopen_backoff
 from device.events import Event, Part, PartDegraded, PartReady
@@ -20,9 +24,9 @@ E = TypeVar("E")
 
 
 class Stage:
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, microphone: type[FakeMicrophone] = FakeMicrophone, **settings: Any) -> None:
         self.clock = FakeClock()
-        self.microphone = FakeMicrophone(self.clock)
+        self.microphone = microphone(self.clock)
         self.events: list[Event] = []
         self.heard: list[tuple[int, Samples]] = []
         self.capture = AlsaCapture(
@@ -109,7 +113,8 @@ def test_unplugged_and_plugged_in_again() -> None:
     stage.run(0.3)
     stage.microphone.plugged = False
     stage.run(5.0)
-    assert [d.state for d in stage.of(PartDegraded)] == ["reopening", "no microphone"]
+    (lost,) = stage.of(PartDegraded)  # one cause, told once
+    assert lost.state == "no microphone" and "went away: No such device" in lost.detail
     progress = stage.capture.progress
     stage.run(5.0)
     assert stage.capture.progress > progress
@@ -150,6 +155,121 @@ def test_a_microphone_that_delivers_nothing_is_reopened() -> None:
     stage.run(3.0)
     stage.microphone.stuck = False
     stage.run(1.0)
-    assert [d.state for d in stage.of(PartDegraded)] == ["reopening"]
-    assert "delivers nothing" in stage.of(PartDegraded)[0].detail
+    (lost,) = stage.of(PartDegraded)
+    assert lost.state == "reopening" and "delivers nothing" in lost.detail and lost.hint
     assert stage.microphone.opened == 2
+
+
+def test_a_microphone_that_never_delivers_is_told_once_and_never_as_ready() -> None:
+    stage = Stage()
+    stage.microphone.stuck = True
+    stage.run(20.0)
+    assert [d.state for d in stage.of(PartDegraded)] == ["reopening"]
+    assert not stage.of(PartReady) and stage.microphone.opened > 3
+    stage.microphone.stuck = False
+    stage.run(5.0)
+    assert len(stage.of(PartReady)) == 1
+
+
+class Broken:
+    """A PCM of the fake microphone whose ``read`` gives ``result`` while it is broken."""
+
+    def __init__(self, pcm: Pcm, card: BreakableMicrophone) -> None:
+        self._pcm, self._card = pcm, card
+
+    def read(self) -> tuple[int, bytes]:
+        if self._card.result is None:
+            return self._pcm.read()
+        self._card.reads += 1
+        assert self._card.reads < 10_000, "it reads without end"
+        return self._card.result, b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pcm, name)
+
+
+class BreakableMicrophone(FakeMicrophone):
+    result: int | None = None
+    reads = 0
+
+    def open(self, request: PcmRequest) -> Any:
+        return Broken(super().open(request), self)
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (-errno.EPIPE, "over- or underruns without end"),
+        (-errno.EIO, "Input/output error"),
+        (-errno.EBADFD, "File descriptor in bad state"),
+        (-errno.ESTRPIPE, "Streams pipe error"),
+    ],
+)
+def test_a_microphone_that_fails_every_read_is_reopened_and_told_once(
+    result: int, words: str
+) -> None:
+    stage = Stage(microphone=BreakableMicrophone)
+    microphone = stage.microphone
+    assert isinstance(microphone, BreakableMicrophone)
+    stage.run(1.5)
+    microphone.result = result
+    stage.run(30.0)
+    (lost,) = stage.of(PartDegraded)
+    assert lost.state == "reopening" and words in lost.detail and lost.hint
+    assert len(stage.of(PartReady)) == 1  # that it can be opened again is no news
+    # It backs off although it can be opened each time: about every 1.5 s in the end.
+    assert 10 < microphone.opened < 30 and microphone.reads < 10 * microphone.opened
+    progress = stage.capture.progress
+    microphone.result = None
+    stage.run(5.0)
+    assert len(stage.of(PartReady)) == 2 and stage.capture.progress > progress + 100
+
+
+def test_an_overrun_now_and_then_is_no_loss() -> None:
+    stage = Stage()
+    for _ in range(40):
+        stage.run(0.1)
+        stage.microphone.xrun_requests += 1
+    assert stage.capture.xruns == 39 and stage.microphone.opened == 1
+    assert not stage.of(PartDegraded)
+
+
+class Touchy:
+    """A PCM on which one method fails, as on a card that is unplugged at that moment."""
+
+    def __init__(self, pcm: Pcm, method: str) -> None:
+        self._pcm, self._method = pcm, method
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._method:
+            raise PcmError(os.strerror(errno.ENODEV))
+        return getattr(self._pcm, name)
+
+
+@pytest.mark.parametrize("method", ["info", "polldescriptors"])
+def test_gone_while_it_is_being_opened(method: str) -> None:
+    stage = Stage()
+    real = stage.microphone.open
+    pcms = [Touchy(real(PcmRequest("fake", True, 16000, 1, 160, 20)), method)]
+    stage.capture._opener = lambda request: pcms.pop() if pcms else real(request)
+    stage.run(3.0)
+    assert [d.state for d in stage.of(PartDegraded)] == ["no microphone"]
+    assert len(stage.of(PartReady)) == 1 and stage.capture.is_open
+    assert stage.microphone.closed == 1
+
+
+def test_gone_while_its_descriptors_are_asked() -> None:
+    stage = Stage()
+    real = stage.microphone.open
+    readable, written = os.pipe()
+    os.write(written, b"x")
+    pcms = [Touchy(real(PcmRequest("fake", True, 16000, 1, 160, 20)), "polldescriptors_revents")]
+    pcms[0].polldescriptors = lambda: [(readable, select.POLLIN)]  # type: ignore[attr-defined]
+    stage.capture._opener = lambda request: pcms.pop() if pcms else real(request)
+    stage.capture.step()
+    stage.capture._wait(0.0)
+    stage.run(3.0)
+    assert [d.state for d in stage.of(PartDegraded)] == ["no microphone"]
+    assert stage.capture.is_open
+    os.close(readable)
+    os.close(written)

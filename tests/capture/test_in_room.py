@@ -73,9 +73,10 @@ def test_unplugged_and_plugged_in_again() -> None:
         child.ask("listen")
         time.sleep(0.3)
         child.room.unplug("mic")
-        child.until_event("PartDegraded", 2)
+        child.until_event("PartDegraded")
+        time.sleep(1.0)  # long enough for some attempts to open it, which are no news
         states = [degraded["state"] for degraded in child.of("PartDegraded")]
-        assert states == ["reopening", "no microphone"]
+        assert states == ["no microphone"]
         before = gather(child, 1)[-1][0]
         child.room.replug("mic")
         child.until_event("PartReady", 2)

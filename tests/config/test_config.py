@@ -260,3 +260,25 @@ def test_settings_of_unknown_kinds_are_refused_early() -> None:
     Section.__annotations__["odd"] = bytes
     with pytest.raises(TypeError, match="not supported"):
         options(Tree)
+
+
+@pytest.mark.parametrize("language", ["de", "fr-CA", "eng", "enm"])
+def test_the_offline_service_speaks_english_only(tmp_path: Path, language: str) -> None:
+    path = write(tmp_path, f'[service]\nprovider = "offline"\nlanguage = "{language}"\n')
+    (error,) = config.check(path, {})
+    assert (error.key, error.line) == ("service.language", 3)
+    assert "English only" in str(error)
+    assert f'found "{language}"' in str(error)
+    assert config.load(path).service.language == language  # it runs, and says so itself
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'language = "en"',
+        'language = "en-GB"',
+        'language = "de"\nurl = "ws://192.168.1.7/v1/realtime"',
+    ],
+)
+def test_english_of_any_kind_and_other_services_pass(tmp_path: Path, text: str) -> None:
+    assert config.check(write(tmp_path, f"[service]\n{text}\n"), {}) == []

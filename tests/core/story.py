@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from device.commands import Command, Report, ShowLight
+from device.commands import Command, Report, ShowLight, StartUplink
 from device.core.appliance import Appliance
 from device.core.phases import Phase
 from device.events import (
@@ -101,6 +101,13 @@ class Story:
 def reports(commands: list[Command], event: str) -> list[dict[str, object]]:
     """The fields of every report of ``event``."""
     return [c.fields for c in commands if isinstance(c, Report) and c.event == event]
+
+
+def sends_from(commands: list[Command]) -> int | None:
+    """Where the uplink was told to begin; None: it was not."""
+    starts = [c.from_frame for c in commands if isinstance(c, StartUplink)]
+    assert len(starts) <= 1
+    return starts[0] if starts else None
 
 
 def kinds(commands: list[Command]) -> list[str]:

@@ -14,6 +14,7 @@ from device.commands import (
     Cue,
     OpenCapture,
     PlayCue,
+    RunVad,
     SetVolume,
     ShowLight,
     ShowStatus,
@@ -47,7 +48,7 @@ from device.events import (
     UplinkStopped,
     WakeDetected,
 )
-from tests.core.story import WALL, Story, kinds
+from tests.core.story import WALL, Story, kinds, sends_from
 
 
 def test_holding_the_button_closes_the_microphone_and_holding_again_opens_it() -> None:
@@ -62,11 +63,67 @@ def test_holding_the_button_closes_the_microphone_and_holding_again_opens_it() -
     assert story.light == "idle"
 
 
-def test_the_hold_takes_back_the_listening_that_its_press_began() -> None:
+def test_a_hold_shows_that_it_listens_but_sends_nothing_of_the_room() -> None:
     story = Story()
-    commands = story.press(held_s=1.0)
-    assert StartUplink(None) in commands
-    assert "StopUplink" in kinds(commands)
+    commands = story.happens(ButtonEdge(True, story.now)) + story.passes(0.5)
+    assert story.light == "listening"
+    assert "OpenLink" in kinds(commands)
+    commands += story.passes(0.5) + story.happens(ButtonEdge(False, story.now))
+    commands += story.passes(10.0)
+    assert CloseCapture() in commands
+    assert sends_from(commands) is None
+    assert story.reports("uplink_started") == story.reports("uplink_stopped") == []
+    assert story.light == "muted"
+
+
+@pytest.mark.parametrize("held_s", [0.0, 0.1, 0.75])
+def test_a_short_press_sends_everything_since_the_press_when_it_is_let_go(held_s: float) -> None:
+    story = Story()
+    pressed_at = story.now
+    commands = story.happens(ButtonEdge(True, story.now)) + story.passes(held_s)
+    assert sends_from(commands) is None
+    commands = story.happens(ButtonEdge(False, story.now)) + story.passes(0.03)
+    assert sends_from(commands) == -round((story.now - pressed_at) * 16000)
+    assert RunVad(True) in commands
+    [started] = story.reports("uplink_started")
+    assert started["opened_by"] == "button"
+    assert story.light == "listening"
+
+
+def test_a_press_that_bounces_is_let_go_once() -> None:
+    story = Story()
+    commands = story.happens(ButtonEdge(True, story.now), ButtonEdge(False, story.now))
+    commands += story.passes(0.01) + story.happens(ButtonEdge(True, story.now))
+    assert sends_from(commands + story.passes(0.2)) is None
+    commands = story.happens(ButtonEdge(False, story.now)) + story.passes(0.1)
+    assert sends_from(commands) == -round(0.24 * 16000)
+
+
+def test_a_wake_word_while_the_button_is_down_is_not_held_back() -> None:
+    story = Story()
+    story.happens(ButtonEdge(True, story.now))
+    assert sends_from(story.happens(WakeDetected("hey_jarvis", 0.9, 5000))) == 5000
+    commands = story.happens(ButtonEdge(False, story.now)) + story.passes(0.1)
+    assert sends_from(commands) is None
+
+
+def test_a_press_in_the_follow_up_window_holds_back_what_is_said_too() -> None:
+    story = Story().speaking()
+    story.heard_to_the_end()
+    commands = story.happens(ButtonEdge(True, story.now))
+    assert RunVad(False) in commands
+    assert story.happens(SpeechStarted(90000)) == []  # was on its way
+    commands = story.passes(0.5) + story.happens(ButtonEdge(False, story.now))
+    assert sends_from(commands + story.passes(0.1)) == -round(0.53 * 16000)
+
+
+def test_the_ear_that_fails_while_listening_is_told_at_once() -> None:
+    story = Story().listening()
+    broke = PartDegraded(Part.WAKE, "wake word restarting", "listening failed: ValueError")
+    commands = story.happens(UplinkStopped(20000), broke)
+    assert PlayCue(Cue.ERROR) in commands
+    assert story.phase is Phase.IDLE
+    assert story.light == "error"
 
 
 def test_a_press_while_muted_says_so_and_stays_muted() -> None:
@@ -104,7 +161,7 @@ def test_a_timer_rings_until_the_button_and_the_press_does_nothing_else() -> Non
     assert story.light == "ringing"
     commands = story.press()
     assert StopCue(Cue.RING) in commands
-    assert StartUplink(None) not in commands
+    assert sends_from(commands) is None
     assert story.light == "idle"
 
 
@@ -299,9 +356,9 @@ def test_one_press_that_cut_a_reply_and_stopped_a_timer_swallows_no_later_one() 
     story.passes(3.0)  # the timer is due, its ring waits for the reply
     story.happens(PlaybackStopped("r1", "i1", StopReason.BUTTON, 640, story.now))
     commands = story.press(0.05)
-    assert StartUplink(None) not in commands
+    assert sends_from(commands) is None
     assert [r["reason"] for r in story.reports("timer_stopped")] == ["button"]
-    assert StartUplink(None) in story.press(0.05)
+    assert sends_from(story.press(0.05)) is not None
 
 
 def test_a_press_ends_the_wait_for_a_reply_and_the_ring_behind_it() -> None:
@@ -339,7 +396,7 @@ def test_a_press_without_a_microphone_says_at_once_that_nothing_is_heard(
     story.passes(4.0)
     assert story.light == "degraded"
     story.happens(PartReady(lost.part))
-    assert StartUplink(None) in story.press()
+    assert sends_from(story.press()) is not None
 
 
 def test_a_press_without_a_microphone_still_ends_a_reply_and_complains_of_nothing() -> None:
@@ -356,7 +413,7 @@ def test_without_the_wake_word_the_button_still_converses() -> None:
     assert PlayCue(Cue.ERROR) in story.happens(missing)
     story.passes(4.0)
     assert story.light == "degraded"
-    assert StartUplink(None) in story.press()
+    assert sends_from(story.press()) is not None
     story.happens(missing)  # told again, of another file
     assert story.phase is Phase.LISTENING
     assert story.light == "listening"

@@ -40,7 +40,7 @@ from device.events import (
     UplinkStopped,
     WakeDetected,
 )
-from tests.core.story import Story, kinds
+from tests.core.story import Story, kinds, sends_from
 
 
 def wake(at_frame: int = 16000) -> WakeDetected:
@@ -61,10 +61,11 @@ def test_send_wake_word_starts_earlier() -> None:
     assert StartUplink(60000 - 24000) in story.happens(wake(60000))
 
 
-def test_an_open_link_is_not_opened_again() -> None:
+def test_an_open_link_is_asked_for_as_well_since_it_may_be_dead() -> None:
     story = Story()
     story.happens(LinkOpened("s"))
-    assert OpenLink() not in story.happens(wake())
+    assert OpenLink() in story.happens(wake())
+    assert PlayCue(Cue.WAITING) not in story.passes(4.0)
 
 
 def test_the_services_commit_closes_the_uplink_and_stray_audio_is_cleared() -> None:
@@ -118,7 +119,8 @@ def test_a_slow_link_gives_a_cue_and_then_gives_up_but_keeps_trying() -> None:
     story.happens(wake(), SpeechStarted(17000), SpeechEnded(20000))
     assert PlayCue(Cue.WAITING) in story.passes(1.6)
     story.happens(SpeechStarted(42000))
-    commands = story.passes(7.0)
+    assert "PlayCue" not in kinds(story.passes(13.0))
+    commands = story.passes(0.5)
     assert PlayCue(Cue.ERROR) in commands
     assert [c for c in commands if isinstance(c, CloseLink | OpenLink)] == [
         CloseLink("gave_up"),
@@ -140,10 +142,26 @@ def spoke_while_the_link_was_down() -> Story:
 
 def test_who_spoke_while_the_link_was_down_is_answered_when_it_comes_up() -> None:
     story = spoke_while_the_link_was_down()
-    assert PlayCue(Cue.GAVE_UP) not in story.passes(6.0)
+    quiet = {PlayCue(Cue.GAVE_UP), PlayCue(Cue.ERROR)}
+    assert not quiet & {c for c in story.passes(13.4) if isinstance(c, PlayCue)}
     assert story.phase is Phase.LISTENING
     story.happens(LinkOpened("s"), TurnCommitted("u"))
     assert story.phase is Phase.THINKING
+
+
+def test_who_waits_for_the_link_is_not_left_in_silence() -> None:
+    story = spoke_while_the_link_was_down()
+    assert story.passes(13.4).count(PlayCue(Cue.WAITING)) == 4
+    assert story.light == "listening"
+
+
+def test_a_short_limit_on_speech_does_not_end_the_wait_for_the_link() -> None:
+    story = Story(turn={"longest_s": 5.0})
+    story.happens(wake(), SpeechStarted(17000), SpeechEnded(40000))
+    assert PlayCue(Cue.GAVE_UP) not in story.passes(14.0)
+    story.happens(LinkOpened("s"))
+    story.happens(SpeechStarted(240000))
+    assert PlayCue(Cue.GAVE_UP) in story.passes(5.1)
 
 
 def test_who_spoke_while_the_link_was_down_is_told_of_the_link_when_it_stays_down() -> None:
@@ -157,9 +175,10 @@ def test_who_spoke_while_the_link_was_down_is_told_of_the_link_when_it_stays_dow
 def test_a_network_that_says_nothing_at_all_is_told_when_we_give_up() -> None:
     """No attempt has failed yet: it is the silence that is the trouble."""
     story = spoke_while_the_link_was_down()
-    story.passes(7.0)
+    story.passes(14.0)
     [error] = story.reports("error")
     assert error["kind"] == "network"
+    assert error["detail"] == "no connection within 15 s"
     assert story.light == "error"
     story.passes(4.0)
     assert story.light == "offline"
@@ -171,7 +190,7 @@ def test_a_network_that_says_nothing_at_all_is_told_when_we_give_up() -> None:
 def test_what_the_failed_attempts_have_told_is_not_told_again() -> None:
     story = spoke_while_the_link_was_down()
     story.happens(LinkFailed(ErrorKind.NETWORK, "refused"))
-    assert PlayCue(Cue.ERROR) in story.passes(7.0)
+    assert PlayCue(Cue.ERROR) in story.passes(14.0)
     assert [e["detail"] for e in story.reports("error")] == ["refused"]
 
 
@@ -217,6 +236,12 @@ def test_a_network_failure_waits_for_the_next_attempt() -> None:
     story = Story()
     story.happens(wake(), LinkFailed(ErrorKind.NETWORK, "refused"))
     assert story.phase is Phase.LISTENING
+
+
+def test_a_session_without_a_name_is_reported_without_one() -> None:
+    story = Story()
+    story.happens(LinkOpened("sess_1"), LinkClosed("idle"), LinkOpened())
+    assert story.reports("link_opened") == [{"session_id": "sess_1"}, {}]
 
 
 def test_a_whole_turn_ends_in_follow_up_and_then_idle() -> None:
@@ -364,7 +389,7 @@ def test_a_press_while_listening_forgets_what_was_said() -> None:
 
 def test_a_press_when_idle_listens_without_a_wake_word() -> None:
     story = Story()
-    assert StartUplink(None) in story.press()
+    assert sends_from(story.press()) is not None
     assert story.phase is Phase.LISTENING
 
 
@@ -391,11 +416,117 @@ def test_the_link_lost_after_the_reply_was_complete_disturbs_nobody() -> None:
     assert PlayCue(Cue.ERROR) not in story.happens(stop)
 
 
-@pytest.mark.parametrize("chapter", ["listening", "thinking"])
-def test_the_link_lost_in_a_turn_is_told(chapter: str) -> None:
-    story = getattr(Story(), chapter)()
-    assert PlayCue(Cue.ERROR) in story.happens(LinkClosed("gone", ErrorKind.SERVICE))
+def test_the_link_lost_after_the_service_took_the_turn_is_told() -> None:
+    story = Story().thinking()
+    commands = story.happens(LinkClosed("gone", ErrorKind.SERVICE))
+    assert PlayCue(Cue.ERROR) in commands
     assert story.phase is Phase.IDLE
+    assert commands.index(ClearInput()) < commands.index(OpenLink())
+    # The ear had been told to stop; what it sent meanwhile is not kept for the next session.
+    assert story.happens(UplinkStopped(50000)) == [ClearInput()]
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.NETWORK, ErrorKind.SERVICE])
+def test_the_link_lost_before_the_service_took_the_turn_costs_no_word(kind: ErrorKind) -> None:
+    story = Story().listening()
+    story.happens(SpeechStarted(17000), SpeechEnded(40000))
+    story.passes(2.5)
+    commands = story.happens(LinkClosed("silent", kind))
+    assert kinds(commands) == ["OpenLink"]
+    assert story.phase is Phase.LISTENING
+    assert PlayCue(Cue.WAITING) in story.passes(1.6)
+    assert PlayCue(Cue.GAVE_UP) not in story.passes(8.0)
+    story.happens(LinkOpened("s2"), TurnCommitted("u"))
+    assert story.phase is Phase.THINKING
+
+
+def test_a_link_lost_in_the_turn_that_does_not_come_back_is_told() -> None:
+    story = Story().listening()
+    story.happens(SpeechStarted(17000), SpeechEnded(40000))
+    story.happens(LinkClosed("silent", ErrorKind.NETWORK))
+    assert PlayCue(Cue.ERROR) not in story.passes(14.9)
+    assert PlayCue(Cue.ERROR) in story.passes(0.2)
+    assert story.phase is Phase.IDLE
+
+
+def test_a_service_that_dies_of_a_turn_does_not_get_it_a_third_time() -> None:
+    story = Story().listening()
+    story.happens(LinkClosed("gone", ErrorKind.SERVICE), LinkOpened("s2"))
+    commands = story.happens(LinkClosed("gone", ErrorKind.SERVICE))
+    assert PlayCue(Cue.ERROR) in commands
+    assert ClearInput() in commands
+    assert story.phase is Phase.IDLE
+
+
+def test_a_link_lost_for_a_reason_that_stays_is_told_at_once() -> None:
+    story = Story().listening()
+    commands = story.happens(LinkClosed("key", ErrorKind.KEY))
+    assert PlayCue(Cue.ERROR) in commands
+    assert OpenLink() not in commands
+
+
+def committed_while_the_link_was_down() -> Story:
+    """The device ends the turn; the link has never been open."""
+    story = Story(service={"turn_detection": "device"})
+    story.happens(wake(), SpeechStarted(17000), SpeechEnded(30000))
+    assert StopUplink() in story.passes(1.0)
+    assert story.happens(UplinkStopped(40000)) == [CommitTurn()]
+    return story
+
+
+def test_a_turn_that_the_device_ended_waits_for_the_link_too() -> None:
+    story = committed_while_the_link_was_down()
+    commands = story.passes(13.9)
+    assert PlayCue(Cue.WAITING) in commands
+    assert PlayCue(Cue.ERROR) not in commands
+    story.happens(LinkOpened("s"), TurnCommitted("u"))
+    assert PlayCue(Cue.ERROR) not in story.passes(14.9)
+    assert PlayCue(Cue.ERROR) in story.passes(0.2)  # from now on it is the reply that is late
+
+
+def test_a_turn_that_the_device_ended_is_given_up_with_the_link() -> None:
+    story = committed_while_the_link_was_down()
+    assert PlayCue(Cue.ERROR) in story.passes(14.1)
+    assert [e["detail"] for e in story.reports("error")] == ["no connection within 15 s"]
+    assert story.phase is Phase.IDLE
+
+
+def test_a_turn_that_the_device_ended_is_told_of_a_hopeless_failure_at_once() -> None:
+    story = committed_while_the_link_was_down()
+    assert PlayCue(Cue.ERROR) in story.happens(LinkFailed(ErrorKind.KEY, "refused"))
+    assert story.phase is Phase.IDLE
+
+
+def test_a_turn_that_the_device_ended_and_the_button_abandons_is_not_sent_later() -> None:
+    story = committed_while_the_link_was_down()
+    assert ClearInput() in story.press()
+    assert story.phase is Phase.IDLE
+
+
+def test_a_turn_that_is_abandoned_before_the_ear_has_stopped_is_not_committed() -> None:
+    story = Story(service={"turn_detection": "device"}).listening()
+    story.happens(SpeechStarted(17000), SpeechEnded(30000))
+    story.passes(1.0)
+    assert ClearInput() in story.press()
+    assert CommitTurn() not in story.happens(UplinkStopped(40000))
+
+
+def test_a_link_that_we_close_while_a_turn_begins_is_waited_for() -> None:
+    story = Story().listening()
+    assert OpenLink() in story.happens(LinkClosed("idle"), TurnCommitted("u"))
+    assert PlayCue(Cue.ERROR) in story.passes(15.1)
+    assert story.phase is Phase.IDLE
+
+
+def test_a_turn_that_the_device_ended_is_kept_when_its_commit_is_not_answered() -> None:
+    story = Story(service={"turn_detection": "device"}).listening()
+    story.happens(SpeechStarted(17000), SpeechEnded(30000))
+    story.passes(1.0)
+    story.happens(UplinkStopped(40000))
+    assert kinds(story.happens(LinkClosed("silent", ErrorKind.NETWORK))) == ["OpenLink"]
+    assert story.phase is Phase.THINKING
+    story.happens(LinkOpened("s2"), TurnCommitted("u"))
+    assert PlayCue(Cue.ERROR) in story.happens(LinkClosed("gone", ErrorKind.NETWORK))
 
 
 def test_a_failed_reply_is_told() -> None:
@@ -452,7 +583,7 @@ def test_the_press_after_the_one_that_cut_listens_however_soon() -> None:
     story.happens(PlaybackStopped("r1", "i1", StopReason.BUTTON, 640, story.now))
     story.press(0.05)
     assert story.phase is Phase.IDLE
-    assert StartUplink(None) in story.press(0.05)
+    assert sends_from(story.press(0.05)) is not None
     assert story.now < 100.5
 
 
@@ -460,4 +591,4 @@ def test_a_cut_by_a_bounce_swallows_no_press() -> None:
     story = Story().speaking()
     story.happens(PlaybackStopped("r1", "i1", StopReason.BUTTON, 640, story.now))
     story.passes(0.1)
-    assert StartUplink(None) in story.press()
+    assert sends_from(story.press()) is not None

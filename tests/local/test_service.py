@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from device.cli.service import only_this_machine
 from tests.local.conftest import RunningService, start_service
 from tests.local.fakes import Client, silence, tools
 
@@ -125,6 +126,68 @@ def test_the_key_comes_from_a_file(tmp_path: Path) -> None:
     _close(running)
 
 
+def test_the_key_comes_from_a_credential(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lan_key").write_text("sesame\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    running = start_service("--key-credential", "lan_key")
+    for headers in ({}, {"Authorization": "Bearer open"}):
+        with (
+            pytest.raises(InvalidStatus) as refused,
+            Client(running.url, additional_headers=headers),
+        ):
+            pass
+        assert refused.value.response.status_code == 401
+        assert refused.value.response.headers["WWW-Authenticate"] == "Bearer"
+    with Client(running.url, additional_headers={"Authorization": "Bearer sesame"}) as client:
+        assert client.receive()["type"] == "session.created"
+    running.process.terminate()
+    assert running.process.wait(5) == 0
+    _close(running)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "warned"),
+    [
+        (("--host", "0.0.0.0"), True),
+        (("--host", "0.0.0.0", "--key-file", "KEY"), False),
+        ((), False),
+    ],
+)
+def test_a_service_that_is_open_to_the_network_says_so(
+    tmp_path: Path, arguments: tuple[str, ...], warned: bool
+) -> None:
+    (tmp_path / "key").write_text("sesame\n")
+    words = [str(tmp_path / "key") if word == "KEY" else word for word in arguments]
+    command = [sys.executable, "-m", "device.cli.main", "service", "--port", "0", *words]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.terminate()
+        _, said = process.communicate(timeout=20)
+    assert ("demands no key" in said) == warned
+    assert ("--key-file" in said) == warned
+
+
+@pytest.mark.parametrize(
+    ("host", "alone"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("", False),
+        ("192.168.1.7", False),
+        ("parlor.local", False),
+    ],
+)
+def test_who_can_reach_an_address(host: str, alone: bool) -> None:
+    assert only_this_machine(host) == alone
+
+
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "device.cli.main", "service", *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
@@ -147,6 +210,8 @@ def test_a_port_that_is_taken_is_one_clear_line() -> None:
         (("--voice", "caruso"), "invalid choice"),
         (("--config", "/nowhere.toml"), "/nowhere.toml"),
         (("--key-file", "/nowhere"), "key file cannot be read"),
+        (("--key-credential", "../key"), "no systemd credential"),
+        (("--key-credential", "k", "--key-file", "f"), "not allowed with"),
     ],
 )
 def test_mistakes_in_the_command(arguments: tuple[str, ...], says: str) -> None:

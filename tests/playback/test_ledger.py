@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.audio.ledger import CueEnded, Ended, Ledger, Piece, Started
+from device.audio.ledger import CueEnded, Ended, Heard, Ledger, Piece, Started
 
 
 def test_silence_never_counts() -> None:
@@ -101,3 +101,18 @@ def test_heard_is_what_a_frame_by_frame_model_says(
     assert heard[0].frames == (audible.count(audible[-1]) if audible else 0)
     if audible:
         assert heard[0].item_id == audible[-1]
+
+
+def test_a_reply_without_a_frame_is_over_after_what_was_written_before() -> None:
+    ledger = Ledger(0)
+    ledger.open("r", "i")
+    ledger.write([Piece(0, 480, "r", "i", 0)], 480)
+    ledger.end("r")
+    ledger.open("empty", "i")
+    ledger.end("empty")
+    assert [type(passed) for passed in ledger.advance(479)] == [Started]
+    ended = ledger.advance(480)
+    assert [e.heard for e in ended if isinstance(e, Ended)] == [
+        Heard("r", "i", 480),
+        Heard("empty", "i", 0),
+    ]

@@ -234,7 +234,7 @@ def test_a_resting_speaker_that_is_unplugged_is_noticed() -> None:
     stage.run(0.5)
     stage.speaker.plugged = False
     stage.run(3.0)
-    assert [d.state for d in stage.of(PartDegraded)] == ["reopening", "no speaker"]
+    assert [d.state for d in stage.of(PartDegraded)] == ["no speaker"]
 
 
 def test_unplugged_in_a_reply_and_plugged_in_again() -> None:
@@ -252,7 +252,7 @@ def test_unplugged_in_a_reply_and_plugged_in_again() -> None:
         ("next", StopReason.ERROR),
     ]
     assert 400 <= stopped[0].heard_ms <= 520 and stopped[1].heard_ms == 0
-    assert [d.state for d in stage.of(PartDegraded)] == ["reopening", "no speaker"]
+    assert [d.state for d in stage.of(PartDegraded)] == ["no speaker"]
     progress = stage.playback.progress
     stage.run(10.0)
     assert stage.playback.progress > progress + 4

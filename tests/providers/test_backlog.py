@@ -13,7 +13,7 @@ from device.commands import (
     RequestReply,
     ServiceCommand,
 )
-from device.providers.backlog import JOIN_BYTES, Backlog
+from device.providers.backlog import JOIN_BYTES, MOST_COMMANDS, Backlog
 
 
 def drain(backlog: Backlog) -> list[ServiceCommand]:
@@ -84,3 +84,19 @@ def test_joined_audio_stays_below_the_bound(pieces: list[AppendAudio]) -> None:
     for piece in pieces:
         backlog.push(piece)
     assert all(isinstance(c, AppendAudio) and len(c.pcm) <= JOIN_BYTES for c in drain(backlog))
+
+
+def test_commands_that_nobody_takes_do_not_pile_up() -> None:
+    """Whatever a stall leaves behind; the newest count, and no audio goes for them."""
+    backlog = Backlog(10_000)
+    backlog.push(AppendAudio(b"aa"))
+    for n in range(3 * MOST_COMMANDS):
+        assert backlog.push(CancelReply(str(n))) == 0
+        backlog.push(AppendAudio(b""))
+    assert len(backlog) == MOST_COMMANDS + 1
+    first, *others = drain(backlog)
+    assert first == AppendAudio(b"aa")
+    assert others == [CancelReply(str(n)) for n in range(2 * MOST_COMMANDS, 3 * MOST_COMMANDS)]
+    for _ in range(MOST_COMMANDS):
+        backlog.push(ClearInput())
+    assert len(backlog) == MOST_COMMANDS

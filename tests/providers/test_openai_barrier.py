@@ -145,6 +145,25 @@ def test_nor_does_it_after_a_while_when_nothing_else_was_said() -> None:
     assert events(driver.created("r")) == [ReplyStarted("r")]
 
 
+def test_a_request_is_answered_though_the_abandoned_turn_never_was() -> None:
+    driver = abandoning()
+    hears(driver, "old")
+    outputs = driver.command(RequestReply("say hello"))
+    metadata = frames(outputs)[0]["response"]["metadata"]
+    assert metadata == {"request": event_ids(outputs)[0]}
+    response = {"id": "r", "status": "in_progress", "metadata": metadata}
+    assert events(driver.event("response.created", response=response)) == [ReplyStarted("r")]
+    driver.done("r")
+    # The late answer to the abandoned turn is still recognised.
+    assert events(driver.created("r_old")) == []
+
+
+def test_a_request_that_cannot_be_mistaken_carries_no_name() -> None:
+    driver = Driver().ready()
+    request = frames(driver.command(RequestReply("say hello")))[0]
+    assert "metadata" not in request["response"]
+
+
 def test_a_request_that_crossed_the_answer_nobody_wants_is_made_again_after_it() -> None:
     driver = abandoning()
     hears(driver, "old")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -82,10 +84,22 @@ def test_open_vocabulary_hears_words() -> None:
     assert "what" in answer.text
 
 
-def test_features_have_zero_mean_where_speech_is() -> None:
-    found = features(np.random.default_rng(2).normal(0, 2000, 16000).astype(np.int16))
-    assert found.shape == (98, CEPSTRA)
-    assert np.abs(found.mean(axis=0)).max() < 1e-3
+def noise(seconds: int, loudness: float) -> np.ndarray[Any, np.dtype[np.int16]]:
+    drawn = np.random.default_rng(2).normal(0, loudness, seconds * 16_000)
+    return drawn.astype(np.int16)
+
+
+def test_features_do_not_depend_on_loudness() -> None:
+    loud, soft = features(noise(1, 4000)), features(noise(1, 1000))
+    assert loud.shape == (98, CEPSTRA)
+    assert np.abs(loud - soft).max() < 0.2
+
+
+def test_the_mean_of_a_short_utterance_is_not_believed_alone() -> None:
+    """Else "stop", less the sound of "stop", would be silence."""
+    word, speech = (np.abs(features(noise(seconds, 2000)).mean(axis=0)) for seconds in (1, 14))
+    assert word.max() > 5
+    assert speech.max() < word.max() / 3
 
 
 def test_trigrams_of_a_tiny_grammar_add_up() -> None:

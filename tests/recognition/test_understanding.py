@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from device.local.recognition.compiler import digest
 from device.local.recognition.intents import commands, understand
+from device.local.recognition.ngram import paragraphs
 from device.local.recognition.numbers import (
     duration_to_words,
     find_duration,
@@ -26,7 +27,17 @@ PHRASINGS = Path(__file__).with_name("phrasings.txt")
 def test_the_compiled_grammar_is_the_grammars() -> None:
     written = (FOLDER / "commands.gram").read_text(encoding="utf-8")
     assert commands().digest == digest(written)
-    assert digest(written) in (FOLDER / "commands.lm").read_text(encoding="utf-8")[:200]
+    everyday = (FOLDER / "everyday.txt").read_text(encoding="utf-8")
+    header = (FOLDER / "commands.lm").read_text(encoding="utf-8")[:200]
+    assert digest(written) in header
+    assert digest(everyday) in header
+
+
+def test_everyday_sentences_are_commands() -> None:
+    for block in paragraphs((FOLDER / "everyday.txt").read_text(encoding="utf-8")):
+        meanings = [understand(line.replace("<n>", "five")) for line in block]
+        assert {meaning and meaning[0] for meaning in meanings} == {meanings[0] and meanings[0][0]}
+        assert meanings[0] is not None, block
 
 
 def test_phrasings_collected_without_sight_of_the_grammar_are_covered() -> None:

@@ -110,10 +110,15 @@ def test_a_wake_reaches_ear_link_and_light(house: House) -> None:
     assert house.statuses[-1] == "listening"
 
 
-def test_a_press_when_idle_sends_from_now_on(house: House) -> None:
-    house.ear.frame = 777
+def test_a_press_when_idle_is_sent_from_the_press_on_once_it_is_let_go(house: House) -> None:
     house.happens(ButtonEdge(True, house.clock.now))
-    assert house.ear.uplink_from == 777
+    assert house.ear.uplink_from is None
+    assert house.link.wanted
+    house.clock.now += 0.1
+    house.happens(ButtonEdge(False, house.clock.now))
+    house.clock.now += 0.04
+    house.happens(Tick())
+    assert house.ear.uplink_from == -round(0.14 * 16000)  # so many frames ago
 
 
 def test_samples_go_to_the_link_untouched(house: House) -> None:

@@ -26,7 +26,7 @@ def good() -> tuple[dict[str, Any], Timeline]:
             {"reason": "wake", "heard_ms": 3000},
             {"reason": "button", "heard_ms": 2000},
         ],
-        "cuts": [{"t": 30.0, "cut_ms": 1.2, "quiet_ms": 4000.0}],
+        "cuts": [{"t": 30.0, "cut_ms": 1.2, "quiet_ms": 4000.0, "in_pause": False}],
     }
     timeline = Timeline()
     timeline.add("tool_called", 1.0, name="get_time", arguments="{}")
@@ -54,6 +54,7 @@ def test_each_thing_that_did_not_happen_fails_its_own_check() -> None:
         (lambda s: s["cuts"].clear(), 4),
         (lambda s: s["cuts"][0].update(cut_ms=90), 4),
         (lambda s: s["cuts"][0].update(quiet_ms=80), 4),
+        (lambda s: s["cuts"][0].update(cut_ms=0.0, in_pause=True), 4),
     ):
         summary, timeline = good()
         spoil(summary)
@@ -61,6 +62,14 @@ def test_each_thing_that_did_not_happen_fails_its_own_check() -> None:
     summary, _ = good()
     assert verdict(summary, Timeline()) == [True, False, False, True, True]
     assert verdict(*good(), failure="it died")[0] is False
+
+
+def test_a_press_in_a_pause_says_why_it_shows_nothing() -> None:
+    summary, timeline = good()
+    summary["cuts"][0].update(cut_ms=0.0, in_pause=True)
+    check = demo.judge(Outcome("", summary, None, timeline))[4]
+    assert not check.ok
+    assert "pause" in check.evidence
 
 
 @pytest.mark.parametrize("arguments", ['{"seconds": 30}', "[", "[1]", 7])

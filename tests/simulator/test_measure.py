@@ -138,6 +138,18 @@ class TestCompare:
         assert 8 <= found.unlike_blocks <= 12
         assert (found.lost, found.doubled) == (0, 0)
 
+    def test_of_a_word_that_is_said_twice_the_right_one_is_followed(self) -> None:
+        """Half a sample off the coarse grid the right one is less like than the other."""
+        word = noise(0.2, 48_000, seed=4)
+        original = (noise(6.0, 48_000, seed=2) // 100).astype(np.int16)
+        original[48_000 : 48_000 + len(word)] += word
+        original[144_002 : 144_002 + len(word)] += word
+        copy = original[139_202:190_002].astype(float) / 32768
+        found = compare(to_int16(resample(copy, 48_000, 24_000)), 24_000, original, 48_000)
+        assert found is not None
+        assert found.offset == pytest.approx(139_202 / 48_000, abs=2e-5)
+        assert (found.lost, found.doubled, found.unlike_blocks) == (0, 0, 0)
+
     def test_another_sound_altogether(self) -> None:
         assert compare(noise(2.0, 24_000, seed=5), 24_000, self.original, 48_000) is None
 

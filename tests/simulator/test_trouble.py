@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,3 +77,17 @@ def test_the_end_of_a_stall_does_not_end_an_outage() -> None:
     assert not trouble.is_up
     trouble.up(2.0)
     assert trouble.is_up
+
+
+def test_a_slow_line_delivers_a_long_burst_packet_by_packet() -> None:
+    trouble = Trouble()
+    burst = bytes(range(256)) * 100
+    assert trouble.new_lane().pieces(burst) == [burst]
+    trouble.jitter(50.0, 100.0, 700.0)
+    lane = trouble.new_lane()
+    pieces = lane.pieces(burst)
+    assert b"".join(pieces) == burst
+    leaves = [lane.release(1.0, len(piece)) for piece in pieces]
+    took = [1448 * 8 / 700_000] * (len(pieces) - 2)  # all but the last are of one size
+    assert [b - a for a, b in itertools.pairwise(leaves[:-1])] == pytest.approx(took)
+    assert lane.pieces(b"") == [b""]  # the end of the stream is relayed, too

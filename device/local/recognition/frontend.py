@@ -9,6 +9,10 @@ pocketsphinx's own front end, this one keeps four things away from it that it ne
 - bands without any energy, as synthetic voices have them: a floor 32 dB below the
   utterance's mean spectrum;
 - the silence around the words, in the mean that is taken off;
+- the mean of a single word: that of "stop" is the sound of "stop", and taking it off takes
+  the word away. So the mean counts as if a second of natural speech had been heard, too
+  (maximum a posteriori: Gauvain and Lee, IEEE Trans. Speech and Audio Processing 1994),
+  and the deviation likewise;
 - spectra that vary more, or less, than people's do: each cepstrum's deviation over the
   speech is brought most of the way to that of natural speech (Viikki and Laurila,
   "Cepstral domain segmental feature vector normalization", Speech Communication 1998).
@@ -49,6 +53,13 @@ ACTIVE_DB: Final = 35.0
 NATURAL: Final = np.array(
     [8.21, 17.84, 13.84, 18.89, 17.02, 14.01, 15.33, 13.69, 14.39, 13.98, 11.86, 10.71, 10.29]
 )
+#: Mean of each cepstrum over natural speech, of the same readers; the first, which is the
+#: loudness, from its 90th percentile in the utterance.
+NATURAL_MEAN: Final = np.array(
+    [-11.35, 6.2, -0.15, 8.46, -8.44, -0.11, -8.41, -3.54, -3.35, 0.39, 1.75, -1.91, 1.96]
+)
+#: Natural speech counts as so many frames of the utterance.
+NATURAL_FRAMES: Final = 100
 #: How far, on a logarithmic scale, a deviation is moved to the natural one; and the
 #: least and most that a cepstrum is scaled by.
 TOWARDS_NATURAL: Final = 0.8
@@ -64,7 +75,7 @@ _SPREAD: Final = np.array([0.1, 0.2, 0.4, 0.2, 0.1])  # over neighbouring filter
 
 
 def features(samples: NDArray[np.int16], warp: float = 1.0) -> Features:
-    """One utterance, mono at 16 kHz -> (frames, 13), of zero mean over its speech.
+    """One utterance, mono at 16 kHz -> (frames, 13), centred and scaled as above.
 
     ``warp`` moves the filters to so many times their frequency, for speakers whose
     vocal tract is shorter (above 1) or longer (below 1) than the model's.
@@ -76,8 +87,13 @@ def features(samples: NDArray[np.int16], warp: float = 1.0) -> Features:
     active = power > power.max() * 10 ** (-ACTIVE_DB / 10)
     spectrum = spectrum + spectrum[active].mean(axis=0) * 10 ** (-FLOOR_DB / 10)
     cepstra = (np.log(spectrum) @ _COSINES.T) * _LIFTERING
-    centred = cepstra - cepstra[active].mean(axis=0)
-    deviation = np.maximum(centred[active].std(axis=0), 1e-3)
+    spoken = cepstra[active]
+    expected = NATURAL_MEAN.copy()
+    expected[0] += np.percentile(spoken[:, 0], 90)
+    share = len(spoken) / (len(spoken) + NATURAL_FRAMES)
+    centred = cepstra - (share * spoken.mean(axis=0) + (1 - share) * expected)
+    variance = share * centred[active].var(axis=0) + (1 - share) * NATURAL**2
+    deviation = np.maximum(np.sqrt(variance), 1e-3)
     scale = np.clip((NATURAL / deviation) ** TOWARDS_NATURAL, *SCALE_RANGE)
     natural: Features = (centred * scale).astype(np.float32)
     return natural

@@ -36,20 +36,6 @@ from typing import Final
 from device.local.recognition.automaton import Automaton, read_fsg
 from device.local.recognition.numbers import find_duration, find_number, number_to_words
 
-TOOL_INTENTS: Final = [
-    "get_time",
-    "get_date",
-    "set_timer",
-    "list_timers",
-    "cancel_timer",
-    "set_volume",
-    "get_status",
-    "repeat",
-    "help",
-    "stop",
-]
-TALK_INTENTS: Final = ["greet", "thanks", "identify", "goodbye"]
-
 Understanding = tuple[str, Mapping[str, int | str]]
 
 DEFAULT_CHANGE: Final = 10
@@ -110,7 +96,6 @@ _EXPANSIONS: Final = {
     "'s": "is", "'re": "are", "'ll": "will", "'d": "would", "'m": "am", "'ve": "have",
 }  # fmt: skip
 _TOKEN: Final = re.compile(r"\d+(?:\.\d+)?|%|[a-z]+(?:'[a-z]+)?")
-_CLOCK: Final = re.compile(r"\b(\d{1,2}):(\d{2})\b")
 _LOUDER: Final = frozenset(
     ["up", "louder", "higher", "raise", "increase", "boost", "amplify", "loudly", "lift", "elevate"]
 )
@@ -203,7 +188,8 @@ def understand(text: str) -> Understanding | None:
     """
     words = words_of(text)
     if not any(word not in _HARMLESS for word in words):
-        return understood("greet", words) if commands().walk(words) == "greet" else None
+        only = commands().walk(words)  # "hi" and "thanks" are more than courtesies
+        return understood(only, words) if only in ("greet", "thanks") else None
     for reading in (words, _expanded(words)):
         intent = commands().walk(reading) or commands().walk(reading, _HARMLESS)
         if intent is not None:

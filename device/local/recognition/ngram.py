@@ -2,7 +2,8 @@
 
 Decoding by trigrams is four times faster than following the grammar's own graph, and
 forgives a word that was dropped or misheard; whether the result is a command is asked
-of the grammar afterwards. Estimated from sentences drawn at random from the grammar, by
+of the grammar afterwards. Estimated from sentences drawn at random, most from the
+grammar, some from the short list of what people say every day (``everyday.txt``), by
 absolute discounting with back-off (Ney, Essen, Kneser: "On structuring probabilistic
 dependences in stochastic language modelling", 1994). Run it after ``compiler.py``.
 """
@@ -19,10 +20,17 @@ from pathlib import Path
 from typing import Final
 
 from device.local.recognition.automaton import Automaton
+from device.local.recognition.compiler import digest
+from device.local.recognition.numbers import number_to_words
 
 Gram = tuple[str, ...]
 
+#: Drawn from the grammar.
 SENTENCES: Final = 200_000
+#: So much of all that is drawn are everyday sentences.
+EVERYDAY_SHARE: Final = 0.3
+#: What a number is in them: the round ones are said more.
+NUMBERS: Final = (*range(1, 13), 5, 10, 10, 10, 15, 15, 20, 20, 25, 30, 30, 40, 45, 50, 60, 90)
 DISCOUNT: Final = 0.5
 ORDER: Final = 3
 #: Rarer trigrams are left to the back-off.
@@ -53,6 +61,23 @@ def sentences(automaton: Automaton, count: int, seed: int) -> Iterator[list[str]
             words.append(word)
             state = automaton.arcs[state][word]
         yield words
+
+
+def paragraphs(text: str) -> list[list[str]]:
+    """The lines of ``everyday.txt``, by intent."""
+    kept = "\n".join(line.strip() for line in text.splitlines() if not line.startswith("#"))
+    return [block.split("\n") for block in kept.strip().split("\n\n")]
+
+
+def everyday(text: str, count: int, seed: int) -> Iterator[list[str]]:
+    """Random sentences of ``everyday.txt``: every intent as likely as any other, and within
+    it the n-th sentence with weight ``n ** -0.5``."""
+    rng = random.Random(seed)
+    blocks = paragraphs(text)
+    for _ in range(count):
+        block = rng.choice(blocks)
+        [sentence] = rng.choices(block, [rank**-0.5 for rank in range(1, len(block) + 1)])
+        yield sentence.replace("<n>", number_to_words(rng.choice(NUMBERS))).split()
 
 
 def arpa(drawn: Iterable[list[str]], vocabulary: Iterable[str]) -> str:
@@ -117,8 +142,12 @@ def main() -> int:
     from device.local.recognition.intents import commands  # noqa: PLC0415 -- reads the grammar
 
     automaton = commands()
-    text = arpa(sentences(automaton, SENTENCES, seed=1), automaton.words())
-    header = f"made from commands.gram {automaton.digest} by ngram.py; do not edit\n\n"
+    usual = Path(__file__).with_name("everyday.txt").read_text(encoding="utf-8")
+    daily = round(SENTENCES * EVERYDAY_SHARE / (1 - EVERYDAY_SHARE))
+    drawn = itertools.chain(sentences(automaton, SENTENCES, seed=1), everyday(usual, daily, seed=2))
+    text = arpa(drawn, automaton.words())
+    made_from = f"commands.gram {automaton.digest} and everyday.txt {digest(usual)}"
+    header = f"made from {made_from} by ngram.py; do not edit\n\n"
     Path(__file__).with_name("commands.lm").write_text(header + text, encoding="utf-8")
     sys.stdout.write(f"commands.lm: {len(text.splitlines())} lines\n")
     return 0

@@ -1,0 +1,136 @@
+"""The link during a turn: waiting for it, losing it, giving it up.
+
+What the person says is kept while the link is not open (by the link, which also
+keeps what a lost session was given of the turn), so waiting costs no word; only
+how long, and what is told meanwhile, is decided here.
+"""
+
+from __future__ import annotations
+
+from device.commands import ClearInput, CloseLink, Cue, FinishReply, OpenLink, PlayCue
+from device.core.answering import Answering
+from device.core.phases import Phase
+from device.events import ErrorKind, LinkClosed, LinkFailed, LinkOpened
+
+#: These will not go away by waiting: the person is told at once.
+HOPELESS = frozenset({ErrorKind.KEY, ErrorKind.QUOTA, ErrorKind.CERTIFICATE, ErrorKind.PROTOCOL})
+#: Nobody is left in silence: the waiting cue is repeated this long after the last one.
+WAITING_AGAIN_S = 4.0
+
+
+class Linking(Answering):
+    """Handlers of everything that concerns the link."""
+
+    @property
+    def link_overdue(self) -> bool:
+        """We gave up waiting for the link, and no attempt has told why. Until it opens."""
+        return self._link_overdue
+
+    def _want_link(self, now: float) -> None:
+        """A turn begins. A link that is open may be dead without having noticed: asked to
+        open, it makes sure."""
+        self._out.append(OpenLink())
+        if not self._link_open:
+            self._wait_for_link(now)
+        elif self._log:
+            self._log.mark("link_opened", now)
+
+    def _wait_for_link(self, now: float) -> None:
+        self._link_failed = False
+        self.deadlines.set("waiting_cue", now + self._turn.waiting_cue_s)
+        self.deadlines.set("no_link", now + self._turn.link_wait_s)
+
+    def _on_link_opened(self, event: LinkOpened, now: float) -> None:
+        self._link_open = True
+        self._link_overdue = self._link_failed = False
+        self._waiting_cue_owed = False
+        self.deadlines.drop("waiting_cue", "no_link")
+        # Not every service names its sessions; the protocol's own types have no name for them.
+        name = {"session_id": event.session_id} if event.session_id else {}
+        self._report("link_opened", **name)
+        if self.phase is Phase.LISTENING:
+            if self._log:
+                self._log.mark("link_opened", now)
+            if self._speech_seen:  # the service hears it only now
+                self.deadlines.set("too_long", now + self._turn.longest_s)
+                if self._pause_lasts_from < float("inf"):
+                    self.deadlines.set("no_speech", now + self._turn.no_speech_s)
+        elif self.phase is Phase.THINKING and self._replies.awaited:
+            self.deadlines.set("no_reply", now + self._service.reply_timeout_s)
+        elif self.phase is Phase.IDLE:
+            self.deadlines.set("idle_close", now + self._service.idle_close_s)
+
+    def _on_link_closed(self, event: LinkClosed, now: float) -> None:
+        self._link_open = False
+        self.deadlines.drop("idle_close")
+        if event.kind is None:
+            self._report("link_closed", reason=event.reason)
+            if self._untaken:  # we closed it before this turn began
+                self._want_link(now)
+            return
+        self._report("link_closed", reason=event.reason, kind=event.kind.value)
+        if self._untaken and event.kind not in HOPELESS and not self._link_was_lost:
+            self._say_it_again(now)
+            return
+        self._out.append(ClearInput())  # what the lost session was given is not said again
+        if event.kind not in HOPELESS:
+            self._out.append(OpenLink())  # so that the light tells the truth
+        if self.phase is Phase.SPEAKING and self._playing:
+            # What has arrived is still worth hearing; then say that it broke off.
+            self._broken = self._replies.awaited or not self._replies.is_done(self._playing)
+            self._out.append(FinishReply(self._playing))
+            self._replies.forget_awaited()
+        elif self.phase in (Phase.LISTENING, Phase.THINKING):
+            self._fail(now, event.kind, event.reason)
+        elif self.phase is Phase.FOLLOW_UP:
+            self._become_idle(now)
+
+    def _say_it_again(self, now: float) -> None:
+        """The session was lost before it took the turn: the next one hears the turn from
+        its start. Once a turn, or a service that dies of it would be killed for ever."""
+        self._link_was_lost = True
+        self._out.append(OpenLink())
+        self._wait_for_link(now)
+        self.deadlines.drop("no_reply")
+        if self._speech_seen:  # somebody spoke: now it is the link that is waited for
+            self.deadlines.drop("no_speech", "too_long")
+
+    def _on_link_failed(self, event: LinkFailed, now: float) -> None:
+        self._link_failed = True
+        self._report("error", kind=event.kind.value, detail=event.detail, attempt=event.attempt)
+        if self._untaken and event.kind in HOPELESS:
+            self._no_service(now, reopen=False)
+
+    def _due_no_link(self, now: float) -> None:
+        """A network that swallows everything lets no attempt fail before we give up."""
+        if not self._link_failed:
+            self._link_overdue = True
+            words = f"no connection within {self._turn.link_wait_s:g} s"
+            self._report("error", kind=ErrorKind.NETWORK.value, detail=words)
+        self._no_service(now)
+
+    def _no_service(self, now: float, reopen: bool = True) -> None:
+        """The words kept for the service go nowhere: forget them and listen for the wake
+        word again. ``reopen``: keep trying to connect, so that the light tells the truth."""
+        self._close_uplink("no_link", discard=True)
+        self._replies.forget_awaited()
+        self._out.append(CloseLink("gave_up"))
+        if reopen:
+            self._out.append(OpenLink())
+        self._out.append(PlayCue(Cue.ERROR))
+        self._become_idle(now)
+
+    def _due_waiting_cue(self, now: float) -> None:
+        """Not before a pause has lasted: while the cue sounds, nothing is sent."""
+        if now >= self._pause_lasts_from:
+            self._waiting_cue_owed = False
+            self._out.append(PlayCue(Cue.WAITING))
+            self.deadlines.set("waiting_cue", now + WAITING_AGAIN_S)
+        elif self._pause_lasts_from == float("inf"):
+            self._waiting_cue_owed = True
+        else:
+            self.deadlines.set("waiting_cue", self._pause_lasts_from)
+
+    def _close_idle_link(self) -> None:
+        self._link_open = False  # a wake that is on its way must open it anew
+        self._out.append(CloseLink("idle"))
