@@ -18,7 +18,6 @@ say = "hey jarvis, what time is it"
 [[cue]]
 at_s = 10.0
 say = "hey jarvis, set a timer for two minutes"
-voice = "en-us"
 [[cue]]
 at_s = 23.0  # the window for a follow-up, in which no wake word is needed, is over
 say = "hey jarvis, what can you do"
@@ -43,15 +42,7 @@ hold_ms = 1200
 
 @pytest.fixture(scope="module")
 def day(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Again, twice at most, when a question was misheard: how often that happens is measured by
-    scripts/bench; here is judged what follows from what was heard."""
-    for _ in range(3):
-        run = simulate(tmp_path_factory.mktemp("day"), DAY)
-        tools = [tool["name"] for tool in run.all("tool_called")[:2]]
-        stops = [stop["reason"] for stop in run.all("playback_stopped")]
-        if tools == ["get_time", "set_timer"] and "button" in stops:
-            break
-    return run
+    return simulate(tmp_path_factory.mktemp("day"), DAY)
 
 
 def test_it_ran_to_the_end(day: Run) -> None:
