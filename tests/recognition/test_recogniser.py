@@ -11,7 +11,7 @@ from device.local.recognition import Recogniser, Recognition, Refusal, create_re
 from device.local.recognition.automaton import Automaton
 from device.local.recognition.frontend import CEPSTRA, features
 from device.local.recognition.ngram import arpa, sentences
-from tests.recognition.speech import speak
+from tests.recognition.speech import in_room, speak
 
 VOICE = "espeak:en-us"
 
@@ -35,6 +35,17 @@ def test_plain_commands_are_heard(recogniser: Recogniser) -> None:
     answers = [hear(recogniser, speak(text, VOICE).tobytes()) for text in COMMANDS]
     assert sum(a.accepted for a in answers) >= len(COMMANDS) - 1, answers
     assert answers[0].intent == "get_time"
+
+
+@pytest.mark.parametrize("snr_db", [None, 15.0, 8.0])
+def test_it_is_decoded_at_the_pause_and_not_when_somebody_waits(
+    recogniser: Recogniser, snr_db: float | None
+) -> None:
+    pcm = speak("what time is it", VOICE)
+    heard = pcm if snr_db is None else in_room(pcm, snr_db, seed=3)
+    recogniser.begin()
+    recogniser.feed(heard.tobytes())
+    assert recogniser.partial() == recogniser.finish().text != ""
 
 
 def test_off_topic_speech_is_refused(recogniser: Recogniser) -> None:

@@ -36,6 +36,8 @@ LEAST_SPEECH_MS: Final = 120
 LONGEST_S: Final = 15
 #: Speech is at least this much louder than its pauses (amplitude).
 CONTRAST: Final = 2.0
+#: Noise alone is at most so many times as loud as its quietest tenth.
+NOISE_SWING: Final = 2.3
 #: Alternatives that are tried when the best hypothesis is no sentence of the grammar.
 ALTERNATIVES: Final = 60
 
@@ -176,13 +178,14 @@ def _levels(samples: np.ndarray[Any, np.dtype[np.int16]]) -> np.ndarray[Any, np.
 
 
 def _pauses(samples: np.ndarray[Any, np.dtype[np.int16]]) -> bool:
-    """Something was said, and for ``PAUSE_MS`` nothing loud any more."""
+    """Something was said, and for ``PAUSE_MS`` nothing loud any more, or only the noise."""
     levels = _levels(samples)
     tail = PAUSE_MS // 10
     if len(levels) < 2 * tail:
         return False
     loud = float(np.percentile(levels, 95))
-    return bool(levels[-tail:].max() < 0.2 * loud)
+    noise = NOISE_SWING * float(np.percentile(levels, 10))
+    return bool(levels[-tail:].max() < max(0.2 * loud, min(noise, 0.6 * loud)))
 
 
 def _speech_ms(samples: np.ndarray[Any, np.dtype[np.int16]]) -> float:
