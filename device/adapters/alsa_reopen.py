@@ -43,7 +43,8 @@ class Reopening:
         self._is_new = False  # opened, and nothing told of it yet
         self._is_proven = True  # since it was opened
         self._must_prove = False
-        self._was_lost = False  # and has not worked since: that it is missing is no news
+        self._was_lost = False  # and has not worked since
+        self._was_unplugged = False  # so it was lost: that it is missing is no news
         self.retry_at = 0.0  #: not to be opened before
 
     def opened(self, now: float, detail: str) -> None:
@@ -68,7 +69,7 @@ class Reopening:
         is_gone = isinstance(error, DeviceMissingError)
         again = self._was_lost and not self._is_proven
         self._must_prove = not (is_gone and self._is_proven)
-        self._was_lost = True
+        self._was_lost, self._was_unplugged = True, is_gone
         self._delay(now)
         if again:
             return []
@@ -80,7 +81,7 @@ class Reopening:
         self._must_prove = False  # if it can be opened later, that is news
         state = "unusable"
         if isinstance(error, DeviceMissingError):
-            if self._was_lost:
+            if self._was_lost and self._was_unplugged:
                 return []
             state = self._missing
         elif isinstance(error, DeviceBusyError):

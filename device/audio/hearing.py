@@ -220,8 +220,14 @@ class Hearing:
         events: list[Event] = []
         if self._uplink:
             events += self._uplink.resume(first_frame)
+        listening = self._vad_on and self._vad_from is None
+        if listening and not forget:
+            self._vad.resume(first_frame)
+        else:
+            if listening:
+                events += self._vad.break_off(self._ring.end)
+            self._vad_from = first_frame
         self._ring.restart(first_frame)
         self._wake.restart(first_frame, forget)
-        self._vad_from = first_frame
         self._started = True
         return events

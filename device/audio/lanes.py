@@ -128,9 +128,23 @@ class VadLane:
         self._chunks = _Chunks(ring, rate_hz, vad.CHUNK_SAMPLES)
 
     def restart(self, at_frame: int) -> None:
+        """Begin at ``at_frame``, knowing nothing of before."""
         self._chunks.restart(at_frame)
         self._engine.reset()
         self._activity.reset()
+
+    def resume(self, at_frame: int) -> None:
+        """Some frames were lost; who was speaking before still speaks."""
+        self._chunks.restart(at_frame)
+
+    def break_off(self, at_frame: int) -> list[SpeechStarted | SpeechEnded]:
+        """What comes next has nothing to do with what came up to ``at_frame``: speech that
+        was going on has ended there, or nobody would ever hear of its end."""
+        ended: list[SpeechStarted | SpeechEnded] = []
+        if self._activity.speaking:
+            ended.append(SpeechEnded(at_frame))
+        self._activity.reset()
+        return ended
 
     def advance(self) -> list[SpeechStarted | SpeechEnded]:
         found = []

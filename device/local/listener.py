@@ -50,7 +50,7 @@ class Heard:
             self._touch()
 
     def forget(self) -> None:
-        """It is not wanted any more; ``on_done`` will not be called."""
+        """It is not wanted any more. ``on_done`` may still be called, if the worker is at it."""
         self._listener.remove(self)
 
     @property

@@ -98,3 +98,12 @@ def test_whatever_happens_no_word_is_said_twice_and_the_last_one_is_true(
     card.trouble = ERRORS["broken"]
     card.run(5.0)
     assert isinstance(card.told[-1], PartDegraded)
+
+
+def test_a_broken_card_that_is_then_unplugged_is_told_as_missing() -> None:
+    card = make()
+    card.opened(0.0, "card")
+    card.works(2.0)
+    assert states(card.lost(5.0, AudioError("input/output error"))) == ["reopening"]
+    assert states(card.refused(6.0, DeviceMissingError("gone"))) == ["no speaker"]
+    assert states(card.refused(8.0, DeviceMissingError("gone"))) == []

@@ -9,6 +9,8 @@ from device.events import SpeechEnded, SpeechStarted, WakeDetected
 from device.settings import VadSettings, WakeSettings
 from tests.hearing.fakes import LOUD, FakeVad, FakeWake, feed, make_hearing
 
+RATE = 16_000
+
 
 def with_loud(count: int, *at: int) -> np.ndarray:
     samples = np.zeros(count, np.int16)
@@ -186,3 +188,32 @@ def test_each_start_of_the_vad_is_a_fresh_one() -> None:
     events = feed(hearing, SPEECH, len(SPEECH))
     assert vad.resets >= 2
     assert events == [SpeechStarted(len(SPEECH))]
+
+
+def speech_with_a_gap(gap_at: int, gap: int) -> list[object]:
+    """Loud from 0.5 s to 2 s; ``gap`` frames from frame ``gap_at`` on are lost."""
+    samples = np.zeros(8 * RATE, np.int16)
+    samples[RATE // 2 : 2 * RATE] = LOUD
+    hearing = make_hearing()
+    hearing.run_vad(True)
+    events = feed(hearing, samples[:gap_at], 0)
+    events += feed(hearing, samples[gap_at + gap :], gap_at + gap)
+    return [e for e in events if isinstance(e, SpeechStarted | SpeechEnded)]
+
+
+@pytest.mark.parametrize("gap_at", [1.0, 1.8, 1.95, 2.05, 2.2])
+@pytest.mark.parametrize("gap_s", [0.02, 0.15])
+def test_an_overrun_does_not_swallow_the_end_of_speech(gap_at: float, gap_s: float) -> None:
+    started, ended = speech_with_a_gap(round(gap_at * RATE), round(gap_s * RATE))
+    assert isinstance(started, SpeechStarted) and isinstance(ended, SpeechEnded)
+    assert abs(ended.at_frame - 2 * RATE) <= round(gap_s * RATE) + 512
+
+
+def test_speech_ends_where_the_microphone_was_lost() -> None:
+    started, ended = speech_with_a_gap(RATE, 5 * RATE)
+    assert isinstance(started, SpeechStarted)
+    assert ended == SpeechEnded(RATE)
+
+
+def test_a_microphone_lost_in_silence_says_nothing_of_speech() -> None:
+    assert speech_with_a_gap(RATE // 4, 6 * RATE) == []

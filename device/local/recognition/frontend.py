@@ -1,7 +1,7 @@
 """From samples to the cepstra that the acoustic model wants, made for hard voices.
 
 The model (pocketsphinx's en-us) was trained on people in quiet rooms. Compared with
-pocketsphinx's own front end, this one keeps four things away from it that it never met:
+pocketsphinx's own front end, this one keeps five things away from it that it never met:
 
 - steady noise: a Wiener-like gain over the mean of the utterance's quietest frames
   (spectral subtraction: Boll, IEEE TASSP 1979; there is no need to track the noise,
