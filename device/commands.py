@@ -18,6 +18,7 @@ class Light(StrEnum):
     OFF = "off"
     IDLE = "idle"
     LISTENING = "listening"
+    LISTENING_OFFLINE = "listening_offline"  #: listens, and the service is not reached yet
     THINKING = "thinking"
     SPEAKING = "speaking"
     RINGING = "ringing"
@@ -54,9 +55,11 @@ class StopUplink:
     """Send nothing more; the ear answers ``UplinkStopped`` after the last audio.
 
     ``discard``: the turn is abandoned, what is still on its way to the link is dropped.
+    ``undecided``: what the service says of the turn still counts, until the next uplink starts.
     """
 
     discard: bool = False
+    undecided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,14 @@ class OpenLink:
 @dataclass(frozen=True, slots=True)
 class CloseLink:
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrainLine:
+    """Answer with ``LineDrained(token)`` when the service has received all that waits to be
+    sent, and nothing that it said before is on its way any more. Forgotten with the session."""
+
+    token: int
 
 
 # --- to the service, through its codec -------------------------------------
@@ -251,6 +262,7 @@ Command = (
     | ShowLight
     | OpenLink
     | CloseLink
+    | DrainLine
     | ServiceCommand
     | ShowStatus
     | Report

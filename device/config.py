@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from device.config_lines import KeyPath, key_lines, line_of
+from device.config_lines import KeyPath, key_lines, line_of, repeated_key
 from device.config_rules import WHERE_SECRETS_GO, file_rules, is_secret, machine_rules
 from device.config_schema import Mistake, Option, accept, describe, did_you_mean, options
 from device.errors import ConfigError, SecretError
@@ -25,6 +25,7 @@ from device.settings import Settings
 
 DEFAULT_PATH = Path("/etc/parlor/parlor.toml")
 LARGEST = 1 << 20
+_TWICE = re.compile(r"Cannot (overwrite|declare)")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _AT = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 
@@ -162,6 +163,15 @@ def _syntax_error(path: Path, text: str, error: tomllib.TOMLDecodeError) -> Conf
     if at := _AT.search(message):
         message = message[: at.start()]
         line = int(at["line"]) if at["line"] else text.count("\n", 0, len(text.rstrip())) + 1
+    if line and _TWICE.match(message) and (repeated := repeated_key(text, line)):
+        key, line, first = repeated
+        return ConfigError(
+            f"stands twice, first in line {first}",
+            file=path,
+            line=line,
+            key=_shown(key),
+            hint="keep one of the two",
+        )
     # TOML's lines end with "\n" only; splitlines() knows many more ends.
     hint = _syntax_hint(text.split("\n")[line - 1]) if line else ""
     return ConfigError(f"not valid TOML: {message}", file=path, line=line, hint=hint)
@@ -188,9 +198,13 @@ def _error(
         mistake.says,
         file=path,
         line=line_of(dict(lines), key),
-        key=".".join(part if _BARE.fullmatch(part) else describe(part) for part in key),
+        key=_shown(key),
         hint=mistake.hint,
     )
+
+
+def _shown(key: KeyPath) -> str:
+    return ".".join(part if _BARE.fullmatch(part) else describe(part) for part in key)
 
 
 _A_SECRET = Mistake("this looks like a secret, which has no place in this file", WHERE_SECRETS_GO)

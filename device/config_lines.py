@@ -8,6 +8,7 @@ of every ``key =`` it meets outside of them.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 KeyPath = tuple[str, ...]
 
@@ -64,6 +65,25 @@ def key_lines(text: str) -> dict[KeyPath, int]:
     Keys inside inline tables are not listed; ask for their parent.
     """
     lines: dict[KeyPath, int] = {}
+    for number, table, path in _places(text):
+        for depth in range(len(table) + 1, len(path) + 1):
+            lines.setdefault(path[:depth], number)
+    return lines
+
+
+def repeated_key(text: str, line: int) -> tuple[KeyPath, int, int] | None:
+    """The key or table that ends in ``line`` and stands in ``text`` before: its path, its
+    line and the earlier one. None when what ends there is no repetition."""
+    upto = list(_places("\n".join(text.split("\n")[:line])))
+    if not upto:
+        return None
+    number, _, path = upto[-1]
+    before = [n for n, _, earlier in upto[:-1] if earlier == path]
+    return (path, number, before[0]) if before else None
+
+
+def _places(text: str) -> Iterator[tuple[int, KeyPath, KeyPath]]:
+    """(line, path of the table around it, path) of every table header and key."""
     table: KeyPath = ()
     value = _Value()
     for number, line in enumerate(text.split("\n"), 1):
@@ -72,15 +92,11 @@ def key_lines(text: str) -> dict[KeyPath, int]:
             continue
         if header := _HEADER.match(line):
             table = _path(header["path"])
-            for depth in range(1, len(table) + 1):
-                lines.setdefault(table[:depth], number)
+            yield number, (), table
         elif assign := _ASSIGN.match(line):
-            path = (*table, *_path(assign["path"]))
-            for depth in range(len(table) + 1, len(path) + 1):
-                lines.setdefault(path[:depth], number)
+            yield number, table, (*table, *_path(assign["path"]))
             value = _Value()
             value.feed(assign["value"])
-    return lines
 
 
 def line_of(lines: dict[KeyPath, int], path: KeyPath) -> int | None:

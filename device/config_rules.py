@@ -34,6 +34,11 @@ _SECRET_NAME = re.compile(
     r"(^|_)(key|apikey|token|password|passwd|passphrase|secret|credentials?)$"
 )
 _SECRET_VALUE = re.compile(r"^\s*(sk-|ek_|bearer\s)", re.IGNORECASE)
+#: A key in the middle of a text; so long that no word or language code is taken for one.
+_SECRET_INSIDE = re.compile(
+    r"(?<![a-z0-9_-])((sk-|ek_)[a-z0-9_-]{16,}|bearer\s+(?=\S*\d)[a-z0-9._~+/-]{16,})",
+    re.IGNORECASE,
+)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 _PINS = ("button_pin", "red_pin", "green_pin", "blue_pin")
 
@@ -42,7 +47,9 @@ def is_secret(name: str, value: object) -> bool:
     """Does ``name = value`` look like a secret that someone put into the file?"""
     if isinstance(value, list):
         return any(is_secret("", item) for item in value)
-    if isinstance(value, str) and (_SECRET_VALUE.match(value) or _secret_in_url(value)):
+    if isinstance(value, str) and (
+        _SECRET_VALUE.match(value) or _SECRET_INSIDE.search(value) or _secret_in_url(value)
+    ):
         return True
     return bool(_SECRET_NAME.search(name.lower().replace("-", "_")))
 

@@ -211,6 +211,14 @@ class LinkFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class LineDrained:
+    """The answer to ``DrainLine(token)``: what the service has not said by now of what it was
+    sent, it had not said when it received it."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
 class TurnCommitted:
     """The service took the user's turn: what was sent so far is one utterance."""
 
@@ -342,6 +350,7 @@ Event = (
     | LinkOpened
     | LinkClosed
     | LinkFailed
+    | LineDrained
     | TurnCommitted
     | ServiceSpeechStarted
     | ServiceSpeechStopped

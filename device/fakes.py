@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from device.commands import Cue, Light, ServiceCommand
-from device.events import PlaybackStopped, StopReason, UplinkStopped
+from device.events import LineDrained, PlaybackStopped, StopReason, UplinkStopped
 from device.ports import Post
 from device.settings import VadSettings, WakeSettings
 
@@ -157,6 +157,7 @@ class FakeSession:
     wanted: bool = False
     sent: list[ServiceCommand] = field(default_factory=list)
     closed_because: list[str] = field(default_factory=list)
+    post: Post | None = None  #: given one, a line is drained at once
 
     def open(self) -> None:
         self.wanted = True
@@ -167,6 +168,10 @@ class FakeSession:
 
     def send(self, command: ServiceCommand) -> None:
         self.sent.append(command)
+
+    def drain(self, token: int) -> None:
+        if self.post is not None:
+            self.post(LineDrained(token))
 
     async def stop(self) -> None:
         self.close("shutting down")

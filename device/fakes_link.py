@@ -39,6 +39,7 @@ class FakeLink:
         self.sent: list[ServiceCommand] = []
         self.open_calls = 0
         self.close_reasons: list[str] = []
+        self.drains: list[int] = []
         self._is_open = False
         self._sessions = itertools.count(1)
 
@@ -62,6 +63,10 @@ class FakeLink:
     def send(self, command: ServiceCommand) -> None:
         if self.wanted:
             self.sent.append(command)
+
+    def drain(self, token: int) -> None:
+        """Remembered only: the test posts ``LineDrained`` when it likes."""
+        self.drains.append(token)
 
     # --- the service's side -------------------------------------------------------
 

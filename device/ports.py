@@ -195,9 +195,14 @@ class Link(Protocol):
 
     def send(self, command: ServiceCommand) -> None:
         """Queue a command; AppendAudio is dropped oldest first (and counted) when more
-        than 20 s wait, other commands when more than 256 do. Forgotten while no session is
+        than 60 s wait, other commands when more than 256 do. Forgotten while no session is
         wanted. The audio of a turn that the service has not taken survives a lost session,
         until ``close`` or ClearInput."""
+        ...
+
+    def drain(self, token: int) -> None:
+        """Post ``LineDrained(token)`` when all that waits has been sent and received, and all
+        that the service had said before has been posted. Forgotten with the session."""
         ...
 
     async def stop(self) -> None:

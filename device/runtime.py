@@ -22,6 +22,7 @@ from device.commands import (
     Command,
     CommitTurn,
     CutPlayback,
+    DrainLine,
     FinishReply,
     MaskOwnSound,
     OpenCapture,
@@ -98,11 +99,10 @@ class Runtime:
         self._epochs: dict[str, int] = {}
         # Stops that the ear has not answered yet: is the audio before the answer dropped?
         self._stops: deque[bool] = deque()
+        self._undecided = False  # the service's verdict on what was sent still counts
         self._item_ms: dict[str, float] = {}
         self._performers: dict[type, Callable[[Any], None]] = {
-            StartUplink: lambda c: ear.start_uplink(
-                ear.frame if c.from_frame is None else c.from_frame
-            ),
+            StartUplink: self._start_uplink,
             StopUplink: self._stop_uplink,
             RunVad: lambda c: ear.run_vad(c.on),
             MaskOwnSound: lambda c: ear.mask(c.on),
@@ -118,6 +118,7 @@ class Runtime:
             ShowStatus: lambda c: show_status(c.text),
             OpenLink: lambda _c: link.open(),
             CloseLink: lambda c: link.close(c.reason),
+            DrainLine: lambda c: link.drain(c.token),
             Report: self._report,
             **dict.fromkeys(
                 (
@@ -164,14 +165,20 @@ class Runtime:
                 {"kind": "internal", "detail": f"while handling {type(event).__name__}"},
             )
 
+    def _start_uplink(self, command: StartUplink) -> None:
+        self._undecided = False
+        frame = command.from_frame
+        self._ear.start_uplink(self._ear.frame if frame is None else frame)
+
     def _stop_uplink(self, command: StopUplink) -> None:
+        self._undecided = command.undecided
         self._stops.append(command.discard)
         self._ear.stop_uplink()
 
     def _decide(self, event: Event) -> None:
         if isinstance(event, UplinkStopped) and self._stops:
             self._stops.popleft()
-        if isinstance(event, _VERDICTS) and self._stops:
+        if isinstance(event, _VERDICTS) and self._stops and not self._undecided:
             # It lay in the mailbox when the turn ended. Nothing of a later turn has been
             # sent yet: the ear has not even stopped.
             return

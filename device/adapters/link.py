@@ -138,6 +138,12 @@ class WebSocketLink:
                 self._session.take_backlog()
             self._session.wake()
 
+    def drain(self, token: int) -> None:
+        """Post ``LineDrained(token)`` when all that waits was sent, is received, and all that
+        had been said before was posted. Forgotten with the session, or when none is open."""
+        if self._session is not None:
+            self._session.drain(token)
+
     async def stop(self) -> None:
         """Close, and wait until every task is gone (at most about two close time-outs)."""
         self._stopped = True
@@ -207,7 +213,12 @@ class WebSocketLink:
 
     def _on_lost(self, ending: Ending, lasted_s: float) -> None:
         self._runner = self._session = None
-        self.counters.audio_dropped_bytes += self._backlog.rewind()
+        lost = self._backlog.rewind()
+        self.counters.audio_dropped_bytes += lost
+        if lost:
+            words = "link: %.1f s of a turn went with its session; the rest is not sent either"
+            log.warning(words, lost / self._bytes_per_s)
+            self._shedding = True  # what is still said of that turn is not news
         if lasted_s >= self._tuning.stable_s:
             self._backoff.reset()
         else:

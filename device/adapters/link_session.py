@@ -19,12 +19,14 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from device.adapters import link_http
 from device.adapters.link_dial import Connection, SslContext, dial, target_of
 from device.adapters.link_errors import Ending, explain
+from device.adapters.link_line import Line
 from device.adapters.link_queue import LinkQueue
 from device.adapters.link_threads import in_daemon_thread
 from device.adapters.link_tuning import LinkCounters, LinkTuning
-from device.events import ErrorKind, Event, LinkOpened, TurnCommitted
+from device.events import ErrorKind, Event, LineDrained, LinkOpened, TurnCommitted
 from device.ports import Clock, Post
 from device.providers.base import (
+    AskFence,
     Codec,
     Connect,
     Disconnect,
@@ -40,8 +42,6 @@ log = logging.getLogger(__name__)
 #: HTTP 525 and 526: a gateway (Cloudflare's numbers) reached the service, but their
 #: TLS failed, or the service's certificate is not valid.
 TLS_BEHIND_GATEWAY = frozenset({525, 526})
-#: A probe looks this often, so that a loop that was busy for most of it has time to read.
-_PROBE_STEPS = 5
 
 
 class Session:
@@ -75,8 +75,10 @@ class Session:
         self._ready = False
         self._silenced = False  # we have said LinkClosed: nothing more is posted
         self._connection: Connection | None = None
+        self._line: Line | None = None
         self._where = "the service"
-        self._outbox: deque[str | bytes] = deque()
+        self._outbox: deque[str | bytes | AskFence] = deque()
+        self._drains: deque[int] = deque()  # asked for, and not begun
         self._work = asyncio.Event()  # something to write, or a reason to stop writing
         self._ending: Ending | None = None
         self._ended = asyncio.Event()
@@ -105,11 +107,18 @@ class Session:
         """The backlog has something."""
         self._work.set()
 
+    def drain(self, token: int) -> None:
+        """Post ``LineDrained(token)`` when all that waits was sent and is received, and all
+        that had been said before has been told."""
+        if self.ready:
+            self._drains.append(token)
+            self._work.set()
+
     def probe(self) -> None:
         """Somebody begins to speak: make sure, soon, that the other side still lives."""
         if self.ready and self._pings and (self._probe is None or self._probe.done()):
-            assert self._connection is not None
-            self._probe = self._start(self._make_sure(self._connection), "probe")
+            assert self._line is not None
+            self._probe = self._start(self._make_sure(self._line), "probe")
 
     def take_backlog(self) -> None:
         """Tell the codec all that waits, before it reads another message. What is
@@ -132,6 +141,9 @@ class Session:
                     self._emit(event)
                 case SendFrame(data):
                     self._outbox.append(data)
+                    self._work.set()
+                case AskFence():
+                    self._outbox.append(output)
                     self._work.set()
                 case Connect():
                     self._start(self._connect(output), "connect")
@@ -197,12 +209,13 @@ class Session:
             connection.transport.abort()
             return
         self._connection = connection
-        self._perform(self._codec.opened(self._now()))
-        self._writer = self._start(self._write(connection), "write")
-        self._start(self._read(connection), "read")
         self._pings = wanted.pings
+        line = self._line = Line(connection, self._tuning, pings=wanted.pings)
+        self._perform(self._codec.opened(self._now()))
+        self._writer = self._start(self._write(connection, line), "write")
+        self._start(self._read(line), "read")
         if self._pings:
-            self._start(self._watch(connection), "watch")
+            self._start(self._watch(line), "watch")
 
     def _on_connect_error(self, error: Exception) -> None:
         # A redirect, which is not followed, arrives as the cause of a ValueError.
@@ -242,12 +255,12 @@ class Session:
 
     # --- the open connection --------------------------------------------------------------
 
-    async def _read(self, connection: Connection) -> None:
+    async def _read(self, line: Line) -> None:
         """One message after the other; a big one is parsed beside the loop, in its turn."""
         loop = asyncio.get_running_loop()
         try:
             while self._ending is None:
-                data = await connection.recv()
+                data = await line.recv()
                 self._counters.messages_received += 1
                 self._counters.bytes_received += len(data)
                 if len(data) < self._tuning.decode_threshold_bytes:
@@ -273,16 +286,22 @@ class Session:
         else:
             self._perform(self._codec.closed(1006, "", self._now()))
 
-    async def _write(self, connection: Connection) -> None:
+    async def _write(self, connection: Connection, line: Line) -> None:
         """Frames first, then what waits in the backlog. Stalls when the peer reads nothing:
         then the backlog sheds its oldest audio, and the watch ends the session."""
         try:
             while True:
                 if self._outbox:
-                    await self._send(connection, self._outbox.popleft())
+                    output = self._outbox.popleft()
+                    if isinstance(output, AskFence):
+                        self._start(self._mark(line, output.token), "fence")
+                    else:
+                        await self._send(connection, output)
                 elif self.ready and self._backlog:
                     command = self._backlog.pop()
                     self._perform(self._codec.command(command, self._now()))
+                elif self._drains:
+                    self._start(self._tell_drained(line, self._drains.popleft()), "drain")
                 elif self._ending is not None:
                     return
                 else:
@@ -296,39 +315,33 @@ class Session:
         self._counters.messages_sent += 1
         self._counters.bytes_sent += len(data)
 
-    async def _watch(self, connection: Connection) -> None:
+    async def _mark(self, line: Line, token: str) -> None:
+        if await line.fence() and self._ending is None:
+            self._perform(self._codec.fence_passed(token, self._now()))
+
+    async def _tell_drained(self, line: Line, token: int) -> None:
+        if await line.fence():
+            self._emit(LineDrained(token))
+
+    async def _watch(self, line: Line) -> None:
         """Pings, and the end of a connection on which nothing is heard any more."""
-        loop = asyncio.get_running_loop()
         ping: asyncio.Task[None] | None = None
         while True:
             await asyncio.sleep(self._tuning.ping_interval_s)
-            silence_s = loop.time() - connection.heard_at
+            silence_s = line.silent_for_s
             if silence_s > self._tuning.silence_limit_s:
                 words = f"{self._where} has been silent for {silence_s:.0f} s: connection lost"
                 self._end(Ending(words, ErrorKind.NETWORK))
                 return
             if ping is None or ping.done():  # one that cannot be written is left waiting
-                ping = self._start(self._ping(connection), "ping")
+                ping = self._start(line.ping(), "ping")
 
-    async def _make_sure(self, connection: Connection) -> None:
+    async def _make_sure(self, line: Line) -> None:
         """A silent loss of the network shows itself only to who asks."""
-        loop = asyncio.get_running_loop()
-        asked_at = loop.time()
-        self._start(self._ping(connection), "ping")
-        for _ in range(_PROBE_STEPS):
-            await asyncio.sleep(self._tuning.probe_s / _PROBE_STEPS)
-            if connection.heard_at > asked_at:
-                return
-        words = f"{self._where} did not answer within {self._tuning.probe_s:g} s: connection lost"
-        self._end(Ending(words, ErrorKind.NETWORK))
-
-    @staticmethod
-    async def _ping(connection: Connection) -> None:
-        try:
-            # The pong is noticed like anything else that arrives.
-            await connection.ping()
-        except ConnectionClosed:
-            return  # the reader says why
+        self._start(line.ping(), "ping")
+        if not await line.lives():
+            words = f"{self._where} did not answer within {self._tuning.probe_s:g} s"
+            self._end(Ending(f"{words}: connection lost", ErrorKind.NETWORK))
 
     # --- ending ---------------------------------------------------------------------------------
 

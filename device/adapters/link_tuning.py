@@ -18,7 +18,11 @@ class LinkTuning:
     close_timeout_s: float = 1.0
     #: Messages from this size on are parsed in a worker thread.
     decode_threshold_bytes: int = 64 * 1024
-    uplink_queue_s: float = 20.0
+    #: Where pings are not answered, what is on its way is given this long to arrive.
+    blind_fence_s: float = 2.5
+    #: More than the longest turn (5 s of silence and 30 s of speech) behind the longest wait for
+    #: the link (18 s): a lost session costs no word of it.
+    uplink_queue_s: float = 60.0
     backoff_base_s: float = 0.5
     backoff_cap_s: float = 3.0
     #: What waiting does not heal (key, quota, certificate) is retried this rarely.

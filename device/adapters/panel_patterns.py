@@ -65,6 +65,12 @@ PATTERNS: dict[Light, Pattern] = {
     Light.OFF: steady(DARK),
     Light.IDLE: steady(GREEN, 0.06),  # it may stand in a bedroom
     Light.LISTENING: steady(BLUE),
+    Light.LISTENING_OFFLINE: (
+        Step(BLUE, 0.625),
+        Step(DARK, 0.125),
+        Step(AMBER, 0.125),
+        Step(DARK, 0.125),
+    ),
     Light.THINKING: pulse(BLUE, period_s=1.0, low=0.1),
     Light.SPEAKING: pulse(CYAN, period_s=3.0, low=0.5),
     Light.RINGING: blink(WHITE, on_s=0.25, off_s=0.25),

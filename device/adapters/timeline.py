@@ -25,18 +25,25 @@ SAME_CAUSE_S = 300.0
 _MOST_CAUSES = 256
 #: Troubles of the link are over when it opens.
 _LINK_KINDS = frozenset(kind.value for kind in ErrorKind)
+#: What the link tells when the service on the other side has died.
+_NOBODY_THERE = frozenset({ErrorKind.NETWORK.value, ErrorKind.SERVICE.value})
+#: The link may notice the death of our own service this long before its keeper does.
+SAME_DEATH_S = 2.0
 
 Cause = tuple[str, str]  #: kind or part, and its words
 
 
 class LogTimeline:
     """One readable line of the log per report, and one per trouble however often it is tried
-    again: repeats go to debug level until it recovers or SAME_CAUSE_S have passed."""
+    again: repeats go to debug level until it recovers or SAME_CAUSE_S have passed. So does
+    what the link tells while the offline service is down: that is the cause."""
 
     def __init__(self, show_spoken: Callable[[], bool]) -> None:
         self._log = logging.getLogger(TIMELINE)
         self._show_spoken = show_spoken
         self._told: dict[Cause, tuple[float, int]] = {}  # when, and how often since
+        self._service_is_down = False  # the offline service, our own child process
+        self._nobody_there_at = float("-inf")  # when the link last warned of that
 
     @property
     def remembered(self) -> int:
@@ -59,7 +66,9 @@ class LogTimeline:
         """The level of a report, and what to add to its line."""
         kind = str(fields.get("kind", ""))
         if event == "part_ready":
-            self._recovered({str(fields.get("part", ""))})
+            part = str(fields.get("part", ""))
+            self._recovered({part})
+            self._service_is_down &= part != Part.OFFLINE_SERVICE.value
         elif event == "link_opened":
             self._recovered(_LINK_KINDS)
         elif event == "link_closed" and kind:
@@ -73,6 +82,19 @@ class LogTimeline:
         return (logging.DEBUG if event in _CHATTY else logging.INFO), []
 
     def _trouble(self, cause: Cause, at: float) -> tuple[int, list[str]]:
+        if cause[0] == Part.OFFLINE_SERVICE.value and not self._service_is_down:
+            self._service_is_down = True
+            if at - self._nobody_there_at < SAME_DEATH_S:
+                self._told[cause] = (at, 0)
+                return logging.INFO, []  # why the link broke, which has been warned of
+        elif cause[0] in _NOBODY_THERE and self._service_is_down:
+            return logging.DEBUG, []  # follows from what has been told
+        level, note = self._weigh_again(cause, at)
+        if cause[0] in _NOBODY_THERE and level == logging.WARNING:
+            self._nobody_there_at = at
+        return level, note
+
+    def _weigh_again(self, cause: Cause, at: float) -> tuple[int, list[str]]:
         told_at, repeats = self._told.get(cause, (at, 0))
         if cause in self._told and at - told_at < SAME_CAUSE_S:
             self._told[cause] = (told_at, repeats + 1)

@@ -23,7 +23,8 @@ def add_parser(subparsers: Subparsers) -> None:
         help="run the appliance in a simulated room",
         description="Runs a scenario: synthetic people speak, press the button and break "
         "things; the appliance answers. Exit status: 0 the appliance ran to the end, "
-        "1 it failed (with --demo also: not everything happened), 2 bad scenario.",
+        "1 it failed (with --demo also: not everything happened), 2 bad scenario or "
+        "configuration.",
     )
     parser.add_argument("scenario", nargs="?", type=Path, metavar="SCENARIO.toml")
     parser.add_argument(
@@ -43,8 +44,9 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit status; raises ScenarioError for a bad scenario."""
+    """Exit status; raises ScenarioError for a bad scenario, ConfigError for a bad ``--config``."""
     # Imported here, so that --help needs no numpy.
+    from device import config  # noqa: PLC0415
     from device.errors import ScenarioError  # noqa: PLC0415
     from device.simulator import demo, outcome  # noqa: PLC0415
     from device.simulator.console import Console, wants_colour  # noqa: PLC0415
@@ -56,6 +58,9 @@ def run(args: argparse.Namespace) -> int:
         raise ScenarioError("name one scenario, or --demo")
     console = Console(sys.stdout, colour=wants_colour(sys.stdout), quiet=args.quiet)
     scenario = load(demo.SCENARIO if args.demo else args.scenario)
+    if args.config is not None:
+        # Here, where its own name and lines are known: the appliance reads a copy.
+        config.load(args.config)
     director = Director(scenario, load_config(args.config), args.out, console)
     result = asyncio.run(_until_terminated(director.run()))
     outcome.tell(result, console, args.out)

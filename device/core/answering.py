@@ -106,17 +106,21 @@ class Answering(TurnState):
         )
         if event.reply_id == self._playing:
             self._playing = ""
-        if event.reason is StopReason.DONE or event.reason is StopReason.ERROR:
+        if event.reason is StopReason.DONE:
             self._replies.heard(event.reply_id)
             if self.phase in (Phase.SPEAKING, Phase.THINKING):
                 self._after_reply(now)
             return
         if event.reason is StopReason.BUTTON:
             self._cut_by_button_at = event.at
-        self._out += [CancelReply(r) for r in self._replies.abandon()]
+        # A speaker that went away ends the exchange it was speaking in, as a cut does; but
+        # what it still told of an earlier one must not end the turn that came after.
+        ends = event.reason is not StopReason.ERROR or self._replies.is_current(event.reply_id)
+        if ends:
+            self._out += [CancelReply(r) for r in self._replies.abandon()]
         if event.item_id:
             self._out.append(TruncateReply(event.item_id, event.heard_ms))
-        if self.phase is Phase.SPEAKING or self.phase is Phase.THINKING:
+        if ends and self.phase in (Phase.SPEAKING, Phase.THINKING):
             self._become_idle(now)
 
     def _after_reply(self, now: float) -> None:

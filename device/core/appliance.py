@@ -79,6 +79,7 @@ class Appliance:
         self._own_sounds = OwnSounds()
         self._masked = False
         self._error_until = float("-inf")
+        self._wake_held_back: WakeDetected | None = None  # until the press under way is one
         self._light: Light | None = None
         self._status = ""
 
@@ -130,9 +131,12 @@ class Appliance:
 
     def handle(self, event: Event, now: float, wall: float) -> list[Command]:
         """What follows from ``event``."""
+        # The next attempt that fails as the last one did is no news: the light says "offline".
+        is_news = not (isinstance(event, LinkFailed) and event.kind is self._health.trouble)
         commands = self._decide(event, now, wall) + self._end_start_up(now)
         for command in commands:
-            if isinstance(command, Report) and command.event == "error":
+            is_error = isinstance(command, Report) and command.event == "error"
+            if (is_error and is_news) or command == PlayCue(Cue.ERROR):
                 self._error_until = now + ERROR_SHOWN_S
         # Every closing edge of the button cuts, also one that is only bounce.
         was_cut = isinstance(event, ButtonEdge) and event.pressed
@@ -171,6 +175,8 @@ class Appliance:
                 ]
             case _ if self._health.muted and isinstance(event, _FROM_THE_EAR):
                 return []  # was on its way when the microphone closed
+            case WakeDetected() if self._gestures.undecided:
+                return self._hold_back(event)
             case LinkOpened():
                 self._health.trouble = None
             case LinkFailed():
@@ -204,9 +210,25 @@ class Appliance:
         for gesture in gestures:
             if isinstance(gesture, ButtonReleased):
                 commands += self.conversation.release(now)
+                wake, self._wake_held_back = self._wake_held_back, None
+                if wake is not None:
+                    commands += self._decide(wake, now, wall)
             else:
                 commands += self._decide(gesture, now, wall)
         return commands
+
+    def _hold_back(self, event: WakeDetected) -> list[Command]:
+        """A wake word while the button is down: nothing is sent before it is clear that the
+        press does not mean mute. A press that listens sends all since the press anyway."""
+        if self.conversation.phase is not Phase.LISTENING:
+            self._wake_held_back = event
+            return []
+        fields: dict[str, object] = {
+            "word": event.word,
+            "score": round(event.score, 3),
+            "reason": "the button is down",
+        }
+        return [Report("wake_suppressed", fields)]
 
     def _press(self, event: ButtonPressed, now: float, wall: float) -> list[Command]:
         """The rule: a press ends all that is under way (a ring, a reply, listening,
@@ -230,6 +252,7 @@ class Appliance:
 
     def _toggle_mute(self, now: float) -> list[Command]:
         self._health.muted = not self._health.muted
+        self._wake_held_back = None
         if self._health.muted:
             commands = self.conversation.abort(now, StopReason.BUTTON)
             return [*commands, CloseCapture(), PlayCue(Cue.MUTED), Report("muted")]
@@ -301,7 +324,7 @@ class Appliance:
                 speaking=conversation.phase is Phase.SPEAKING,
                 thinking=conversation.phase is Phase.THINKING,
                 degraded=self._health.degraded,
-                offline=self._health.trouble is not None,
+                offline=self._health.trouble is not None or conversation.waits_for_link(now),
             )
         )
         commands: list[Command] = []

@@ -14,8 +14,6 @@ from device.commands import (
     ClearInput,
     Command,
     CommitTurn,
-    Cue,
-    PlayCue,
     RunVad,
     StartUplink,
     WarmPlayback,
@@ -28,6 +26,7 @@ from device.events import (
     ButtonPressed,
     ErrorKind,
     Event,
+    LineDrained,
     LinkClosed,
     LinkFailed,
     LinkOpened,
@@ -69,6 +68,7 @@ class Conversation(Linking):
             LinkOpened: self._on_link_opened,
             LinkClosed: self._on_link_closed,
             LinkFailed: self._on_link_failed,
+            LineDrained: self._on_line_drained,
             ServiceSpeechStarted: self._on_service_speech_started,
             ServiceSpeechStopped: self._on_service_speech_stopped,
             TurnCommitted: self._on_turn_committed,
@@ -84,7 +84,8 @@ class Conversation(Linking):
         }
 
         self._due: dict[str, Callable[[float], None]] = {
-            "no_speech": lambda now: self._give_up(now, "no_speech"),
+            "no_speech": self._due_no_speech,
+            "no_verdict": self._due_no_verdict,
             "too_long": lambda now: self._give_up(now, "too_long"),
             "end_of_turn": self._due_end_of_turn,
             "waiting_cue": self._due_waiting_cue,
@@ -162,7 +163,7 @@ class Conversation(Linking):
         nothing is sent before it is released (`release`): then everything since the press."""
         self._move(Phase.LISTENING)
         self._log = TurnLog(now, opened_by)
-        self._speech_seen = self._taken = self._link_was_lost = False
+        self._speech_seen = self._taken = self._link_was_lost = self._sent_late = False
         self._pause_lasts_from = now
         self._ends_conversation = self._broken = False
         self._commit_when_stopped = self._waiting_cue_owed = False
@@ -192,12 +193,6 @@ class Conversation(Linking):
             self._report("uplink_started", opened_by="button", held_back_ms=held_back_ms)
         return self._out
 
-    def _give_up(self, now: float, reason: str) -> None:
-        """Listening ends without a turn."""
-        self._close_uplink(reason, discard=True)
-        self._out += [ClearInput(), PlayCue(Cue.GAVE_UP)]
-        self._become_idle(now)
-
     # --- the microphone's verdicts ----------------------------------------------
 
     def _on_speech_started(self, event: SpeechStarted, now: float) -> None:
@@ -226,17 +221,27 @@ class Conversation(Linking):
             self.deadlines.set("waiting_cue", self._pause_lasts_from)
         if self._log:
             self._log.mark("speech_ended", now - quiet_s)
+        if not self._speech_seen:  # its beginning was hidden by a sound of our own
+            self._hear_speech(now)
         if self._service.turn_detection == "device":
             self.deadlines.set("end_of_turn", now - quiet_s + self._turn.silence_ms / 1000)
-        if self._link_open:
-            # The service may have heard nothing worth a turn; do not listen for ever.
+        else:
+            # The service may be slow to say that it took the turn, or out of reach, or may
+            # have heard nothing worth a turn: the room is not listened to for ever.
             self.deadlines.set("no_speech", now + self._turn.no_speech_s)
-        # Else it has heard nothing at all yet, and "no_link" says how long we wait.
+
+    def _due_no_speech(self, now: float) -> None:
+        if self._speech_seen:
+            self._await_verdict(now)
+        else:
+            self._give_up(now, "no_speech")
 
     def _on_uplink_stopped(self, _event: UplinkStopped, _now: float) -> None:
         if self._commit_when_stopped:
             self._commit_when_stopped = False
             self._out.append(CommitTurn())
+        elif self._undecided:
+            return  # what was sent is the turn
         elif self.phase is Phase.THINKING or (self.phase is Phase.IDLE and not self._link_open):
             # What was sent after the service's own commit belongs to no turn; nor does what
             # was on its way when the link was lost, and would be kept for the next one.
@@ -245,13 +250,16 @@ class Conversation(Linking):
     # --- the service's verdicts on the user's turn -------------------------------
 
     def _on_service_speech_started(self, event: ServiceSpeechStarted, now: float) -> None:
-        if self.phase is Phase.LISTENING:
+        if self.phase is Phase.LISTENING or self._undecided:
             self._report("speech_started", source="service", audio_ms=event.audio_ms)
-            self._hear_speech(now)
-
-    def _on_service_speech_stopped(self, event: ServiceSpeechStopped, _now: float) -> None:
         if self.phase is Phase.LISTENING:
+            self._hear_speech(now)
+        self._grant_a_moment(now)
+
+    def _on_service_speech_stopped(self, event: ServiceSpeechStopped, now: float) -> None:
+        if self.phase is Phase.LISTENING or self._undecided:
             self._report("speech_ended", source="service", audio_ms=event.audio_ms)
+        self._grant_a_moment(now)
 
     def _on_turn_committed(self, event: TurnCommitted, now: float) -> None:
         """The codec and the runtime see to it that this is about the turn that listens now.
@@ -259,7 +267,13 @@ class Conversation(Linking):
         Only where the device ends its turns itself can it be about another: our commits are
         answered when we have ended the turn.
         """
-        if self.phase is Phase.THINKING:
+        self._not_taken = 0
+        if self._undecided:
+            self._taken = True
+            self.deadlines.drop("no_verdict")
+            self._end_turn(now, "committed")
+            self._out.append(ClearInput())  # the pause that followed belongs to no turn
+        elif self.phase is Phase.THINKING:
             self._taken = True  # our own commit is answered
         if self.phase is not Phase.LISTENING:
             return

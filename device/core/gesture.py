@@ -57,6 +57,11 @@ class ButtonGestures:
         self._debounce_s = debounce_ms / 1000
 
     @property
+    def undecided(self) -> bool:
+        """A press is under way that may still become a hold (or has, and it is not told yet)."""
+        return self._down and not self._held
+
+    @property
     def deadline(self) -> float | None:
         """When :meth:`tick` wants to be called next, or None."""
         if not self._down:

@@ -7,13 +7,23 @@ how long, and what is told meanwhile, is decided here.
 
 from __future__ import annotations
 
-from device.commands import ClearInput, CloseLink, Cue, FinishReply, OpenLink, PlayCue
+from device.commands import (
+    ClearInput,
+    CloseLink,
+    Cue,
+    DrainLine,
+    FinishReply,
+    OpenLink,
+    PlayCue,
+)
 from device.core.answering import Answering
 from device.core.phases import Phase
-from device.events import ErrorKind, LinkClosed, LinkFailed, LinkOpened
+from device.events import ErrorKind, LineDrained, LinkClosed, LinkFailed, LinkOpened
 
 #: These will not go away by waiting: the person is told at once.
 HOPELESS = frozenset({ErrorKind.KEY, ErrorKind.QUOTA, ErrorKind.CERTIFICATE, ErrorKind.PROTOCOL})
+#: What a service that has heard everything may still take to say that it took the turn.
+VERDICT_GRACE_S = 1.0
 #: Nobody is left in silence: the waiting cue is repeated this long after the last one.
 WAITING_AGAIN_S = 4.0
 
@@ -26,6 +36,10 @@ class Linking(Answering):
         """We gave up waiting for the link, and no attempt has told why. Until it opens."""
         return self._link_overdue
 
+    def waits_for_link(self, now: float) -> bool:
+        """A turn waits for the link, and longer than goes without a word."""
+        return self._untaken and not self._link_open and now >= self._link_late_at
+
     def _want_link(self, now: float) -> None:
         """A turn begins. A link that is open may be dead without having noticed: asked to
         open, it makes sure."""
@@ -37,7 +51,9 @@ class Linking(Answering):
 
     def _wait_for_link(self, now: float) -> None:
         self._link_failed = False
-        self.deadlines.set("waiting_cue", now + self._turn.waiting_cue_s)
+        self.deadlines.drop("no_verdict")
+        self._link_late_at = now + self._turn.waiting_cue_s
+        self.deadlines.set("waiting_cue", self._link_late_at)
         self.deadlines.set("no_link", now + self._turn.link_wait_s)
 
     def _on_link_opened(self, event: LinkOpened, now: float) -> None:
@@ -48,13 +64,15 @@ class Linking(Answering):
         # Not every service names its sessions; the protocol's own types have no name for them.
         name = {"session_id": event.session_id} if event.session_id else {}
         self._report("link_opened", **name)
-        if self.phase is Phase.LISTENING:
-            if self._log:
-                self._log.mark("link_opened", now)
+        if (self.phase is Phase.LISTENING or self._undecided) and self._log:
+            self._log.mark("link_opened", now)
+        if self._undecided:
+            self._sent_late = True
+            self._ask_for_verdict(now)
+        elif self.phase is Phase.LISTENING:
             if self._speech_seen:  # the service hears it only now
+                self._sent_late = True
                 self.deadlines.set("too_long", now + self._turn.longest_s)
-                if self._pause_lasts_from < float("inf"):
-                    self.deadlines.set("no_speech", now + self._turn.no_speech_s)
         elif self.phase is Phase.THINKING and self._replies.awaited:
             self.deadlines.set("no_reply", now + self._service.reply_timeout_s)
         elif self.phase is Phase.IDLE:
@@ -75,11 +93,14 @@ class Linking(Answering):
         self._out.append(ClearInput())  # what the lost session was given is not said again
         if event.kind not in HOPELESS:
             self._out.append(OpenLink())  # so that the light tells the truth
-        if self.phase is Phase.SPEAKING and self._playing:
+        if self.phase in (Phase.SPEAKING, Phase.THINKING) and self._replies.to_be_heard:
             # What has arrived is still worth hearing; then say that it broke off.
-            self._broken = self._replies.awaited or not self._replies.is_done(self._playing)
-            self._out.append(FinishReply(self._playing))
+            if self._replies.awaited:
+                self._broken = True
+                self._report("error", kind=event.kind.value, detail=event.reason)
+            self._out += [FinishReply(reply_id) for reply_id in self._replies.to_be_finished]
             self._replies.forget_awaited()
+            self.deadlines.drop("no_reply")
         elif self.phase in (Phase.LISTENING, Phase.THINKING):
             self._fail(now, event.kind, event.reason)
         elif self.phase is Phase.FOLLOW_UP:
@@ -93,7 +114,7 @@ class Linking(Answering):
         self._wait_for_link(now)
         self.deadlines.drop("no_reply")
         if self._speech_seen:  # somebody spoke: now it is the link that is waited for
-            self.deadlines.drop("no_speech", "too_long")
+            self.deadlines.drop("too_long")
 
     def _on_link_failed(self, event: LinkFailed, now: float) -> None:
         self._link_failed = True
@@ -118,6 +139,62 @@ class Linking(Answering):
         if reopen:
             self._out.append(OpenLink())
         self._out.append(PlayCue(Cue.ERROR))
+        self._become_idle(now)
+
+    # --- the service's verdict, when it is late ----------------------------------------
+
+    def _await_verdict(self, now: float) -> None:
+        """What was said is long over, and the service has not taken it. Nothing more of the
+        room is sent or kept. Whether the service has nothing to say or its words are on their
+        way, behind a long reply on a slow line, no time-out can tell: the line is asked."""
+        self._close_uplink("long_pause", undecided=True)
+        self._move(Phase.THINKING)
+        self._undecided = True
+        if self._link_open:
+            self._ask_for_verdict(now)
+        # Else the turn waits for the link, and "no_link" says how long.
+
+    def _ask_for_verdict(self, now: float) -> None:
+        self._drain += 1
+        self._drained = False
+        self._out.append(DrainLine(self._drain))
+        self._verdict_by = now + self._service.reply_timeout_s
+        self.deadlines.set("no_verdict", self._verdict_by)
+
+    def _on_line_drained(self, event: LineDrained, now: float) -> None:
+        if self._undecided and event.token == self._drain:
+            self._drained = True
+            self._grant_a_moment(now)
+
+    def _grant_a_moment(self, now: float) -> None:
+        """The service has heard all: the time that it may take for its verdict."""
+        if self._undecided and self._drained:
+            grace_s = self._turn.no_speech_s if self._sent_late else VERDICT_GRACE_S
+            self.deadlines.set("no_verdict", min(now + grace_s, self._verdict_by))
+
+    def _due_no_verdict(self, now: float) -> None:
+        """The device heard speech, the service took no turn: that is not silence, and is told.
+        Once, it was a cough or a chair; again, and something is wrong."""
+        if self._drained:
+            kind = ErrorKind.SERVICE
+            words = "the service took no turn from speech that the device heard"
+            hint = "say it again, louder or nearer; if it stays so, lower service.vad_threshold"
+            self._not_taken += 1
+        else:
+            kind = ErrorKind.NETWORK
+            waited_s = self._service.reply_timeout_s
+            words = f"what the service says of the turn did not come through within {waited_s:g} s"
+            hint = "the line is too slow or broken: check the network, then say it again"
+        if self._drained and self._not_taken == 1:
+            self._report("not_taken", detail=words, hint=hint)
+        else:
+            self._report("error", kind=kind.value, detail=words, hint=hint)
+        self._give_up(now, "no_verdict")
+
+    def _give_up(self, now: float, reason: str) -> None:
+        """Listening ends without a turn."""
+        self._close_uplink(reason, discard=True)
+        self._out += [ClearInput(), PlayCue(Cue.GAVE_UP)]
         self._become_idle(now)
 
     def _due_waiting_cue(self, now: float) -> None:

@@ -34,7 +34,7 @@ _I, _L, _T, _S, _F = Phase
 
 MOVES: tuple[Move, ...] = (
     Move(_I, _L, "wake word or button"),
-    Move(_L, _T, "turn committed"),
+    Move(_L, _T, "turn committed, or a long pause after speech"),
     Move(_L, _I, "no speech, too long, button, mute, or link or microphone lost"),
     Move(_T, _S, "first sample audible"),
     Move(_T, _L, "wake word again"),
@@ -43,7 +43,7 @@ MOVES: tuple[Move, ...] = (
     Move(_S, _F, "reply heard to its end"),
     Move(_S, _T, "heard to its end, more to come (tool result)"),
     Move(_S, _L, "wake word over the reply"),
-    Move(_S, _I, "button, mute, error, or told to stop"),
+    Move(_S, _I, "button, mute, error, speaker lost, or told to stop"),
     Move(_F, _L, "speech, wake word or button"),
     Move(_F, _I, "silence or mute"),
 )

@@ -34,6 +34,16 @@ class Replies:
         """A reply that is complete has not been played to its end."""
         return any(r.has_audio and r.done and not r.heard for r in self._current.values())
 
+    @property
+    def to_be_heard(self) -> bool:
+        """Samples have come that were not played to their end."""
+        return any(r.has_audio and not r.heard for r in self._current.values())
+
+    @property
+    def to_be_finished(self) -> list[str]:
+        """Replies of which samples have come, and may be expected to come."""
+        return [reply_id for reply_id, r in self._current.items() if r.has_audio and not r.done]
+
     def expect(self) -> None:
         """A turn was committed: exactly one reply will begin, older ones are over."""
         self._current.clear()

@@ -44,6 +44,7 @@ class TurnState:
         self._link_open = False
         self._link_failed = False  # an attempt has, and was told, since it was asked for
         self._link_overdue = False
+        self._link_late_at = float("inf")  # from then on a person is told that it is waited for
         self._guard = SelfWakeGuard()
         self._replies = Replies()
         self._log: TurnLog | None = None
@@ -53,6 +54,12 @@ class TurnState:
         self._pressed_at: float | None = None  # held back: the press may yet become a hold
         self._taken = False  # the service has told that it took this turn
         self._link_was_lost = False  # in this turn
+        self._undecided = False  # nothing more is sent, the service's verdict is awaited
+        self._sent_late = False  # the service was sent old audio, all at once
+        self._drain = 0  # the token of the last `DrainLine`
+        self._drained = False  # it was answered
+        self._verdict_by = 0.0  # no later
+        self._not_taken = 0  # turns in a row that the service heard and did not take
         self._commit_when_stopped = False
         self._playing: str = ""  # reply that is audible
         self._playing_since = 0.0
@@ -72,11 +79,12 @@ class TurnState:
 
     def _move(self, target: Phase) -> None:
         self.phase = target
+        self._undecided = False
 
     def _report(self, event: str, **fields: object) -> None:
         self._out.append(Report(event, fields))
 
-    def _close_uplink(self, reason: str, discard: bool = False) -> None:
+    def _close_uplink(self, reason: str, *, discard: bool = False, undecided: bool = False) -> None:
         if not self.uplink_open:
             return
         self.uplink_open = False
@@ -84,7 +92,7 @@ class TurnState:
         if self._pressed_at is not None:
             self._pressed_at = None  # the ear was not told to send yet
             return
-        self._out += [StopUplink(discard), RunVad(False)]
+        self._out += [StopUplink(discard, undecided), RunVad(False)]
         self._report("uplink_stopped", reason=reason)
 
     @property
@@ -103,7 +111,7 @@ class TurnState:
             # Raises the epoch: what still arrives of the old reply is discarded.
             self._out.append(CutPlayback(reason))
         self._out += [CancelReply(reply_id) for reply_id in self._replies.abandon()]
-        self.deadlines.drop("no_reply")
+        self.deadlines.drop("no_reply", "no_verdict")
 
     def _become_idle(self, now: float) -> None:
         self._move(Phase.IDLE)

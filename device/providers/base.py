@@ -9,7 +9,9 @@ The driver (``adapters/link.py``) obeys these rules:
 1. ``start(now)`` is called once per attempt, on a fresh codec.
 2. Every returned output is performed in order.
 3. ``timeout(now)`` is called when ``deadline`` has passed.
-4. After ``Disconnect`` was returned or ``closed`` was called, the codec is finished:
+4. ``AskFence(token)`` is answered with ``fence_passed(token, now)`` when all that the other
+   side had said before it heard of our asking has been given to the codec.
+5. After ``Disconnect`` was returned or ``closed`` was called, the codec is finished:
    it may still be called, and answers nothing.
 
 And the codec obeys these:
@@ -120,6 +122,15 @@ class SendFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class AskFence:
+    """Ask for a mark in what the other side says. On a slow line its words may be many seconds
+    on their way, and no length of silence tells that none are. What comes back after every
+    frame sent before this was received does: see ``fence_passed``. The mark may never come."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Disconnect:
     """Send what is queued, then close. ``kind`` is None for an orderly end."""
 
@@ -139,7 +150,7 @@ class Note:
     text: str
 
 
-Output = HttpRequest | Connect | SendFrame | Disconnect | Emit | Note
+Output = HttpRequest | Connect | SendFrame | AskFence | Disconnect | Emit | Note
 
 
 class Codec(Protocol):
@@ -182,6 +193,11 @@ class Codec(Protocol):
         ...
 
     def timeout(self, now: float) -> list[Output]: ...
+
+    def fence_passed(self, token: str, now: float) -> list[Output]:
+        """Nothing that the other side said before it had received what was sent before
+        ``AskFence(token)`` is on its way any more."""
+        ...
 
     def finish(self, reason: str, now: float) -> list[Output]:
         """We want to end: a farewell if the service has one, then ``Disconnect``."""

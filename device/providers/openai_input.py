@@ -6,14 +6,16 @@ The part of the codec around the service's input audio buffer. Pure; driven by
 A turn that was given up is taken back with ``input_audio_buffer.clear``. The service may
 have heard it already, and say so late: then its verdicts, its item's transcript and its
 answer must not be taken for those of the turn that follows. A :class:`Barrier` tells them
-apart by the order of the answers; what an abandoned turn caused is dropped here, and the
-answer that the service began by itself is called off (`Responses.disown`).
+apart by the order of the answers, never by the time they take; what an abandoned turn
+caused is dropped here, and the answer that the service began by itself is called off
+(`Responses.disown`).
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from device.events import (
     ErrorKind,
@@ -24,37 +26,58 @@ from device.events import (
     UserTranscript,
 )
 from device.providers import openai_frames as frames
-from device.providers.base import Emit, Note, Output, SendFrame, SessionSpec
+from device.providers.base import AskFence, Emit, Note, Output, SendFrame, SessionSpec
 from device.providers.openai_errors import Explainer, Fault
 from device.providers.openai_responses import Responses
 from device.providers.openai_wire import Message
 
 #: The service takes no turn shorter than this.
 SHORTEST_TURN_BYTES = 100 * frames.BYTES_PER_MS
-#: A clear that was not answered by then never will be: far more than any usable round trip.
+#: A clear that was not answered this long after the line was drained never will be: what the
+#: service still does then is work, not travel.
 CLEARED_WITHIN_S = 5.0
-#: A service that left a clear unanswered is waited for no longer than what it said before
-#: can have been on its way.
+#: A service that left a clear unanswered is given no more time than it may take to think.
 IN_FLIGHT_S = 1.0
+#: The line itself may be broken in such a way that the fence never comes, or the service may
+#: answer no pings.
+CLEARED_AT_LAST_S = 60.0
 _REMEMBERED_CLEARS = 64
 #: Abandoned items whose late transcripts are still recognised.
 _REMEMBERED_ITEMS = 64
+
+
+@dataclass(slots=True)
+class _Clear:
+    """One ``clear`` that is not answered. ``drained_at``: when its fence passed."""
+
+    event_id: str
+    sent_at: float
+    drained_at: float = float("inf")
 
 
 class Barrier:
     """Up from a ``clear`` to its ``cleared``: what comes meanwhile is about earlier audio.
 
     The service answers in order, so this is exact however late its words are. Only a service
-    that does not answer needs a time limit, or its next turn would never be believed.
+    that does not answer needs a time limit, or its next turn would never be believed. That
+    begins when the fence asked for with the clear has passed: before, the answer may merely be
+    on its way, behind seconds of a reply on a slow line.
     """
 
     def __init__(self) -> None:
-        # Event id, and when it was sent.
-        self._unanswered: deque[tuple[str, float]] = deque(maxlen=_REMEMBERED_CLEARS)
+        self._unanswered: deque[_Clear] = deque(maxlen=_REMEMBERED_CLEARS)
         self._patience_s = CLEARED_WITHIN_S
 
     def cleared_by_us(self, event_id: str, now: float) -> None:
-        self._unanswered.append((event_id, now))
+        self._unanswered.append(_Clear(event_id, now))
+
+    def drained(self, event_id: str, now: float) -> None:
+        """The fence of that clear has passed, and with it those of all before it."""
+        if any(clear.event_id == event_id for clear in self._unanswered):
+            for clear in self._unanswered:
+                clear.drained_at = min(clear.drained_at, now)
+                if clear.event_id == event_id:
+                    return
 
     def answered(self) -> None:
         """``input_audio_buffer.cleared``: it answers the oldest."""
@@ -64,17 +87,21 @@ class Barrier:
 
     def refused(self, event_id: str) -> bool:
         """An error about one of our clears is an answer too; False when it is not ours."""
-        if not event_id or all(event_id != known for known, _ in self._unanswered):
+        if not event_id or all(event_id != clear.event_id for clear in self._unanswered):
             return False
-        while self._unanswered.popleft()[0] != event_id:
+        while self._unanswered.popleft().event_id != event_id:
             pass  # older ones were passed over: the answers come in order
         return True
 
     def is_up(self, now: float) -> bool:
-        while self._unanswered and now >= self._unanswered[0][1] + self._patience_s:
+        while self._unanswered and self._is_hopeless(self._unanswered[0], now):
             self._unanswered.popleft()
             self._patience_s = IN_FLIGHT_S
         return bool(self._unanswered)
+
+    def _is_hopeless(self, clear: _Clear, now: float) -> bool:
+        due = min(clear.drained_at + self._patience_s, clear.sent_at + CLEARED_AT_LAST_S)
+        return now >= due
 
 
 class UserInput:
@@ -119,7 +146,11 @@ class UserInput:
         self._open_item = ""
         event_id = self._next_id()
         self._barrier.cleared_by_us(event_id, now)
-        return [SendFrame(frames.clear(event_id))]
+        return [SendFrame(frames.clear(event_id)), AskFence(event_id)]
+
+    def fence_passed(self, token: str, now: float) -> None:
+        """All that the service said before it had our clear ``token`` has been heard."""
+        self._barrier.drained(token, now)
 
     def commit(self, now: float) -> list[Output]:
         # With the service's VAD the buffer may have been taken at any moment, so only

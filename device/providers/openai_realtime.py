@@ -213,6 +213,10 @@ class OpenAIRealtime:
             fault = Fault(ErrorKind.PROTOCOL, words, True)
         return self._end(fault)
 
+    def fence_passed(self, token: str, now: float) -> list[Output]:
+        self._input.fence_passed(token, now)
+        return []
+
     def finish(self, reason: str, now: float) -> list[Output]:
         if self._stage is Stage.FINISHED:
             return []

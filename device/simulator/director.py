@@ -22,6 +22,7 @@ from device.simulator.console import Console
 from device.simulator.cues import Cues
 from device.simulator.evidence import Evidence
 from device.simulator.faults import Faults
+from device.simulator.lock import held
 from device.simulator.naming import Names
 from device.simulator.outcome import Outcome, recorded, warnings, write_results
 from device.simulator.overlay import overlay, to_toml, upstream_of
@@ -81,6 +82,10 @@ class Director:
                 f"the folder {self._out} cannot be made: {error.strerror}",
                 hint="name another with --out",
             ) from error
+        with held(self._out):
+            return await self._run()
+
+    async def _run(self) -> Outcome:
         utterances = render(self._scenario, wake_words(self._config))
         self._timeline.listen(self._console.entry)
         self._timeline.listen(self._became_ready)

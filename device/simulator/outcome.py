@@ -60,6 +60,10 @@ def tell(outcome: Outcome, console: Console, out: Path) -> None:
     """The result, for people."""
     for turn in outcome.summary["turns"]:
         console.note(f"turn “{turn['text']}”: {turn_words(turn)}", "1;37")
+    if silent := outcome.summary["unanswered"]:
+        of = len(outcome.summary["utterances"])
+        texts = ", ".join(f"“{one['text']}”" for one in silent)
+        console.say(f"{len(silent)} of {of} utterances not answered: {texts}", "33")
     for utterance in outcome.summary["utterances"]:
         if words := words_of(utterance):
             console.say(words, "33")

@@ -15,7 +15,7 @@ from typing import Any
 from device.errors import ConfigError
 from device.settings import BoardSettings
 from device.simulator.scenario import RoomSpec
-from device.simulator.toml_lines import error_line
+from device.simulator.toml_lines import error_line, syntax_words
 from device.simulator.upstream import Upstream
 
 Tree = dict[str, Any]
@@ -36,7 +36,7 @@ def load_config(path: Path | None) -> Tree:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = error_line(str(error), text)
-        raise ConfigError(f"not valid TOML: {error}", file=path, line=line) from error
+        raise ConfigError(syntax_words(str(error), text), file=path, line=line) from error
 
 
 def upstream_of(config: Mapping[str, Any], offline_port: int) -> Upstream:

@@ -30,6 +30,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from device.simulator.door import Door
 from device.simulator.trouble import Lane, Trouble
@@ -42,6 +43,16 @@ _QUEUED_BURSTS = 4096
 #: How often a service that refuses is looked after, and how long `start` waits for the first look.
 _LOOK_EVERY_S = 0.05
 _FIRST_LOOK_S = 1.0
+_ESTABLISHED = 1  #: TCP_ESTABLISHED of <netinet/tcp.h>; after a FIN it is TCP_CLOSE_WAIT
+
+
+@dataclass(frozen=True, slots=True)
+class _Tap:
+    """Listens in on one direction of one connection."""
+
+    stream: WebSocketTap
+    direction: str
+    connection: int
 
 
 class RecordingProxy:
@@ -114,7 +125,7 @@ class RecordingProxy:
         _no_delay(writer)
         self._log.connected(self._clock(), number)
         try:
-            by = await self._serve(reader, writer)
+            by = await self._serve(reader, writer, number)
         except asyncio.CancelledError:
             by = "simulator"
         finally:
@@ -124,7 +135,9 @@ class RecordingProxy:
             self._look_again.set()  # it may have died: then the next one is refused
         self._log.closed(self._clock(), number, by)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
+    ) -> str:
         """Relay one connection to its end; returns who ended it."""
         await self._trouble.wait_up()
         try:
@@ -133,23 +146,27 @@ class RecordingProxy:
             await self._mirror(error, reader, writer)
             return "unreachable"
         try:
-            return await self._relay_both((reader, writer), (far_reader, far_writer))
+            return await self._relay_both((reader, writer), (far_reader, far_writer), number)
         finally:
             far_writer.transport.abort()
 
-    async def _relay_both(self, near: Streams, far: Streams) -> str:
-        taps = {UP: WebSocketTap(masked=True), DOWN: WebSocketTap(masked=False)}
-        (reader, writer), (far_reader, far_writer) = near, far
+    async def _relay_both(self, near: Streams, far: Streams, number: int) -> str:
+        taps = {
+            UP: _Tap(WebSocketTap(masked=True), UP, number),
+            DOWN: _Tap(WebSocketTap(masked=False), DOWN, number),
+        }
+        (reader, writer), far_writer = near, far[1]
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
             return "appliance"
-        await self._trouble.wait_up()
-        self._listen(taps[UP], head, UP, self._clock())
+        if not await self._up_for(writer):
+            return "appliance"
+        self._listen(taps[UP], head, self._clock())
         _no_delay(far_writer)
         far_writer.write(rewrite_head(head, self._upstream.host_header))
-        up = asyncio.create_task(self._relay(reader, far_writer, taps[UP], UP))
-        down = asyncio.create_task(self._relay(far_reader, writer, taps[DOWN], DOWN))
+        up = asyncio.create_task(self._relay(near, far_writer, taps[UP]))
+        down = asyncio.create_task(self._relay(far, writer, taps[DOWN]))
         try:
             done, _ = await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
             first = "appliance" if up in done else "service"
@@ -186,25 +203,20 @@ class RecordingProxy:
                 return
         _reset(writer)
 
-    async def _relay(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        tap: WebSocketTap,
-        direction: str,
-    ) -> None:
+    async def _relay(self, source: Streams, writer: asyncio.StreamWriter, tap: _Tap) -> None:
         """One direction, until its sender ends or either side breaks."""
+        reader, sender = source
         queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_QUEUED_BURSTS)
         lane = self._trouble.new_lane()
-        delivery = asyncio.create_task(self._deliver(queue, lane, writer, tap, direction))
+        delivery = asyncio.create_task(self._deliver(queue, lane, sender, writer, tap))
         try:
             while True:
-                await self._trouble.wait_up()
+                await self._carry(sender, tap)
                 data = await reader.read(_READ_BYTES)
-                await self._trouble.wait_up()
+                await self._carry(sender, tap)
                 now = self._clock()
-                if direction == UP and data:
-                    self._listen(tap, data, direction, now)
+                if tap.direction == UP and data:
+                    self._listen(tap, data, now)
                 for piece in lane.pieces(data):
                     await queue.put((now, piece))
                 if not data:
@@ -221,16 +233,16 @@ class RecordingProxy:
         self,
         queue: asyncio.Queue[tuple[float, bytes]],
         lane: Lane,
+        sender: asyncio.StreamWriter,
         writer: asyncio.StreamWriter,
-        tap: WebSocketTap,
-        direction: str,
+        tap: _Tap,
     ) -> None:
         while True:
             arrived, data = await queue.get()
             wait = lane.release(arrived, len(data)) - self._clock()
             if wait > 0:
                 await asyncio.sleep(wait)
-            await self._trouble.wait_up()
+            await self._carry(sender, tap)
             if not data:
                 if writer.can_write_eof():
                     writer.write_eof()
@@ -238,16 +250,32 @@ class RecordingProxy:
                     writer.close()
                 return
             writer.write(data)
-            if direction == DOWN:
-                self._listen(tap, data, direction, self._clock())
+            if tap.direction == DOWN:
+                self._listen(tap, data, self._clock())
             await writer.drain()
 
-    def _listen(self, tap: WebSocketTap, data: bytes, direction: str, at: float) -> None:
-        was_deaf = tap.deaf
-        for found in tap.feed(data):
-            self._log.message(found, direction, at, self._trouble.down_s(at))
-        if tap.deaf and not was_deaf:
-            self._log.deaf(at, direction, tap.deaf)
+    async def _up_for(self, appliance: asyncio.StreamWriter) -> bool:
+        """Wait for the line; False when the appliance left while it was down."""
+        if self._trouble.is_up:
+            return True
+        await self._trouble.wait_up()
+        return not _has_left(appliance)
+
+    async def _carry(self, sender: asyncio.StreamWriter, tap: _Tap) -> None:
+        """Wait for the line. What an appliance sent that left meanwhile is forgotten: nobody
+        is there to send it again. Raises ConnectionAbortedError then."""
+        if tap.direction == DOWN:
+            await self._trouble.wait_up()
+        elif not await self._up_for(sender):
+            raise ConnectionAbortedError("the appliance left during the outage")
+
+    def _listen(self, tap: _Tap, data: bytes, at: float) -> None:
+        was_deaf = tap.stream.deaf
+        for found in tap.stream.feed(data):
+            down_s = self._trouble.down_s(at)
+            self._log.message(found, tap.direction, at, down_s, tap.connection)
+        if tap.stream.deaf and not was_deaf:
+            self._log.deaf(at, tap.direction, tap.stream.deaf)
 
 
 def rewrite_head(head: bytes, host: str) -> bytes:
@@ -265,6 +293,16 @@ def _no_delay(writer: asyncio.StreamWriter) -> None:
     raw = writer.get_extra_info("socket")
     if raw is not None:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _has_left(writer: asyncio.StreamWriter) -> bool:
+    """Has the other side closed or reset its end? Asked of the kernel, as the answer may
+    stand behind data that was not read yet."""
+    raw = writer.get_extra_info("socket")
+    if raw is None or writer.transport.is_closing():
+        return True
+    state: int = raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    return state != _ESTABLISHED
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

@@ -1,6 +1,7 @@
 """What a run showed, computed from the evidence and not from the appliance's words.
 
-- A *turn* is an utterance that was answered. Its latency runs from the user's last
+- A *turn* is an utterance that was answered; :mod:`device.simulator.turns` says by which
+  reply. Its latency runs from the user's last
   loud sample at the microphone to the first loud sample of the reply at the
   speaker, which is found by looking for the wire's audio in the recording; cues
   and rings therefore do not count.
@@ -24,10 +25,11 @@ from typing import Any
 
 import numpy as np
 
-from device.simulator.evidence import Evidence, Spoken, Track
+from device.simulator.evidence import Evidence, Track
 from device.simulator.measure import compare, locate, loud_bounds, silence_after
-from device.simulator.seam import judge
+from device.simulator.seam import Ear, judge
 from device.simulator.timeline import Entry
+from device.simulator.turns import Answer, answers
 from device.simulator.wavfile import resample
 from device.simulator.wire_audio import RATE_HZ, AudioRun
 
@@ -60,12 +62,15 @@ class Report:
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
         self.heard = [h for run in evidence.downlink if (h := find_item(run, evidence.speaker))]
-        self.turns = self._turns()
         self.cuts = [c for at in evidence.presses if (c := self._cut(at))]
         self.stops = self._stops()
         self.uplink = [self._uplink(run) for run in evidence.uplink]
+        answered, self._unanswered = answers(evidence, self.uplink)
+        found = {id(heard.item): heard for heard in self.heard}
+        self.turns = [self._turn(one, found.get(id(one.run))) for one in answered]
         spoken = sorted(evidence.spoken, key=lambda s: s.first_loud_at)
-        self.utterances = [judge(one, self.uplink, evidence.t0) for one in spoken]
+        ear = Ear.of(evidence.entries)
+        self.utterances = [judge(one, self.uplink, evidence.t0, ear) for one in spoken]
 
     def turn_entries(self) -> list[Entry]:
         """The ``turn`` lines of the timeline."""
@@ -109,30 +114,16 @@ class Report:
 
     # --- turns ------------------------------------------------------------------
 
-    def _turns(self) -> list[Json]:
-        pending = sorted(self.evidence.spoken, key=lambda s: s.last_loud_at)
-        found = {id(heard.item): heard for heard in self.heard}
-        turns: list[Json] = []
-        answered: set[int] = set()
-        last_reply_at = float("-inf")
-        for run in sorted(self.evidence.downlink, key=lambda r: r.chunks[0].at):
-            byte_at = run.chunks[0].at
-            asked = [s for s in pending if last_reply_at < s.last_loud_at < byte_at]
-            last_reply_at = byte_at
-            if not asked:
-                continue
-            answered.update(id(s) for s in asked)
-            turns.append(self._turn(asked[-1], run, found.get(id(run))))
-        self._unanswered = [s for s in pending if id(s) not in answered]
-        return turns
-
-    def _turn(self, user: Spoken, run: AudioRun, heard: Heard | None) -> Json:
+    def _turn(self, answer: Answer, heard: Heard | None) -> Json:
+        user, run = answer.user, answer.run
         byte_at = run.chunks[0].at
         commits = [
             row["at"]
             for row in self.evidence.rows
             if row["type"] in COMMITS and user.first_loud_at < row["at"] <= byte_at
         ]
+        if answer.commit_at is not None:
+            commits = [answer.commit_at]
         turn: Json = {
             "at": heard.speech_at if heard else byte_at,
             "text": user.text,

@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import ScenarioError
-from device.simulator.toml_lines import LineFinder, error_line
+from device.simulator.toml_lines import LineFinder, error_line, syntax_words
 from device.simulator.toml_table import TableReader
 
 FAULTS: dict[str, tuple[str, ...]] = {
@@ -171,7 +171,7 @@ def parse(text: str, path: Path) -> Scenario:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = error_line(str(error), text)
-        raise ScenarioError(f"not valid TOML: {error}", file=path, line=line) from error
+        raise ScenarioError(syntax_words(str(error), text), file=path, line=line) from error
     lines = LineFinder(text)
     top = TableReader(data, (), lines, path)
     top.refuse_unknown(("duration_s", "room", "cue"))

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from device.settings import WakeSettings
 from device.simulator.evidence import Spoken
+from device.simulator.timeline import Entry
 
 Json = dict[str, Any]
 
 LEAK_SHOWN_MS = 50.0  #: of the wake word; more than this is worth a line
 LOSS_SHOWN_MS = 100.0  #: of the question
+#: A follow-up or the button may open the uplink so long behind the first sound of it.
+OPENED_LATE_S = 1.0
 _VERSION = re.compile(r"v?\d+")
 
 
@@ -54,15 +58,62 @@ def end_in_text(text: str, words: Sequence[str]) -> int | None:
     return None
 
 
-def judge(spoken: Spoken, uplink: Sequence[Json], t0: float) -> Json:
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """What the appliance says about when it sent and when it was muted (CLOCK_MONOTONIC).
+
+    ``openings``: from, to and by what the uplink was opened; ``mutes``: from and to.
+    """
+
+    openings: Sequence[tuple[float, float, str]] = ()
+    mutes: Sequence[tuple[float, float]] = ()
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry]) -> Ear:
+        """From the timeline's entries, in time order."""
+        openings = [
+            (entry.at, _next(entries, entry.at, "uplink_stopped"), _opener(entry))
+            for entry in entries
+            if entry.event == "uplink_started"
+        ]
+        muted = [e.at for e in entries if e.event == "muted"]
+        return cls(openings, [(at, _next(entries, at, "unmuted")) for at in muted])
+
+    def was_open_for(self, word_begins: float, word_ends: float) -> bool:
+        """Was the uplink open for another reason than this very wake word?"""
+        middle = (word_begins + word_ends) / 2
+        return any(
+            start - OPENED_LATE_S < word_ends and stop > word_begins
+            if opener != "wake"
+            else start < middle and stop > word_begins
+            for start, stop, opener in self.openings
+        )
+
+    def was_muted(self, begins: float, ends: float) -> bool:
+        return any(start < ends and stop > begins for start, stop in self.mutes)
+
+
+def _opener(entry: Entry) -> str:
+    return str(entry.fields.get("opened_by", "wake"))
+
+
+def _next(entries: Sequence[Entry], after: float, event: str) -> float:
+    return next((e.at for e in entries if e.at > after and e.event == event), float("inf"))
+
+
+NOBODY_SAID = Ear()
+
+
+def judge(spoken: Spoken, uplink: Sequence[Json], t0: float, ear: Ear = NOBODY_SAID) -> Json:
     """What was sent of ``spoken``; ``uplink``: the report's rows, their times from ``t0``.
 
     ``word_leak_ms``: how much of the wake word, from its first sound to its last, was
-    sent. None where audio was on the wire before half of the word was said: then it was
-    not the word that opened the uplink, as in a follow-up.
+    sent. None where the uplink was open for another reason: a follow-up, the button, or
+    a wake word before this one. Wire time says nothing of it: a stall makes it late.
     ``question_lost_ms``: how much of the question, from its first sound on, went by before
     the first sample of it that was sent; all of it where nothing was sent. None without
-    a question. Both None where the end of the word is not known, or what was sent is not
+    a question. ``muted``: it was said while muted, and nothing of it was sent; then both
+    are None. Both None where the end of the word is not known, or what was sent is not
     to be found in the microphone's recording.
     """
     row: Json = {
@@ -70,16 +121,20 @@ def judge(spoken: Spoken, uplink: Sequence[Json], t0: float) -> Json:
         "text": spoken.text,
         "word_leak_ms": None,
         "question_lost_ms": None,
+        "muted": False,
     }
     first, last = spoken.first_loud_at - t0, spoken.last_loud_at - t0
-    if spoken.word_end_at is None:
-        return row
-    word_end = spoken.word_end_at - t0
     if any(_unknown(sent, first, last) for sent in uplink):
         return row
     found = [sent for sent in uplink if sent["matched"]]
+    whole = [s for s in found if s["starts_t"] < last and s["ends_t"] > first]
+    if not whole and ear.was_muted(spoken.first_loud_at, spoken.last_loud_at):
+        return {**row, "muted": True}
+    if spoken.word_end_at is None:
+        return row
+    word_end = spoken.word_end_at - t0
     over_word = [s for s in found if s["starts_t"] < word_end and s["ends_t"] > first]
-    if not any(sent["t"] < (first + word_end) / 2 for sent in over_word):
+    if not ear.was_open_for(spoken.first_loud_at, spoken.word_end_at):
         parts = (min(s["ends_t"], word_end) - max(s["starts_t"], first) for s in over_word)
         row["word_leak_ms"] = round(sum(parts, 0.0) * 1000, 1)
     if spoken.question_at is not None:
@@ -101,6 +156,8 @@ def _unknown(sent: Json, first: float, last: float) -> bool:
 def words_of(row: Json) -> str:
     """A line for people where a row of :func:`judge` is worth one, else empty."""
     parts = []
+    if row["muted"]:
+        parts.append("said while muted, nothing was sent")
     if (row["question_lost_ms"] or 0.0) > LOSS_SHOWN_MS:
         parts.append(f"{row['question_lost_ms']:.0f} ms of the question were not sent")
     if (row["word_leak_ms"] or 0.0) > LEAK_SHOWN_MS:

@@ -24,10 +24,21 @@ def error_line(message: str, text: str) -> int:
     return int(found[1]) if found else text.rstrip("\n").count("\n") + 1
 
 
+def syntax_words(message: str, text: str) -> str:
+    """What a ``TOMLDecodeError`` means, with the key's name where one stands twice."""
+    if message.startswith(("Cannot overwrite", "Cannot declare")):
+        upto = "\n".join(text.split("\n")[: error_line(message, text)])
+        if place := LineFinder(upto).last:
+            shown = ".".join(str(part) for part in place if isinstance(part, str))
+            return f"'{shown}' stands twice"
+    return f"not valid TOML: {message}"
+
+
 class LineFinder:
-    """Maps places of one TOML text to line numbers, from 1."""
+    """Maps places of one TOML text to line numbers, from 1. ``last`` is the last place."""
 
     def __init__(self, text: str) -> None:
+        self.last: Place = ()
         self._lines: dict[Place, int] = {}
         self._counts: dict[str, int] = {}
         self._scan(text)
@@ -50,10 +61,12 @@ class LineFinder:
             if header := _HEADER.match(line):
                 table = self._enter(header[1], header[2])
                 self._lines.setdefault(table, number)
+                self.last = table
             elif key := _KEY.match(line):
                 parts = tuple(p.strip().strip("\"'") for p in key[1].split("."))
                 for length in range(1, len(parts) + 1):
                     self._lines.setdefault(table + parts[:length], number)
+                self.last = table + parts
                 carried.feed(line[key.end() :])
 
     def _enter(self, bracket: str, name: str) -> Place:

@@ -16,7 +16,8 @@ class Trouble:
     """The state of the line, shared by all connections of the proxy.
 
     - Down is a black hole: nothing is relayed, nothing is reset, and what was in
-      flight waits, as TCP would resend it. New connections hang.
+      flight waits, as TCP would resend it; the proxy forgets what the appliance sent on a
+      connection that it left meanwhile. New connections hang.
     - Jitter keeps the order: every burst is held ``delay_ms`` plus a uniformly
       random 0 to ``jitter_ms``, and never leaves before the burst ahead of it.
     - ``rate_kbps`` makes each byte take its time on the line, each direction by itself, in

@@ -45,6 +45,7 @@ class AudioRun:
     chunks: list[Chunk] = field(default_factory=list)
     data: bytearray = field(default_factory=bytearray)
     response: str = ""
+    connection: int = 0
 
     @property
     def samples(self) -> Samples:
@@ -73,16 +74,17 @@ class UplinkLayout:
         """The turn was committed or cleared, or the connection ended."""
         self._closed = True
 
-    def add(self, pcm: bytes, at: float, down_s: float) -> None:
+    def add(self, pcm: bytes, at: float, down_s: float, connection: int = 0) -> None:
         """A chunk; ``down_s`` is how long the line has been down so far."""
-        if self.runs and not self._closed:
+        if self.runs and not self._closed and self.runs[-1].connection == connection:
             last = self.runs[-1]
             if at - last.end <= GAP_S + (down_s - self._down_before):
                 last.add(pcm, at)
                 self._down_before = down_s
                 return
         start = max(at, self.runs[-1].end) if self.runs else at
-        self.runs.append(AudioRun(f"turn{len(self.runs) + 1}", start))
+        key = f"turn{len(self.runs) + 1}"
+        self.runs.append(AudioRun(key, start, connection=connection))
         self.runs[-1].add(pcm, at)
         self._closed = False
         self._down_before = down_s
@@ -100,14 +102,16 @@ class DownlinkLayout:
         """What is still to come of the items so far will not be heard."""
         self._cancelled = True
 
-    def add(self, item: str, response: str, pcm: bytes, at: float) -> None:
+    def add(self, item: str, response: str, pcm: bytes, at: float, connection: int = 0) -> None:
         run = self._by_key.get(item)
         if run is None:
             start = at
             if self.runs and not self._cancelled:
                 start = max(at, self.runs[-1].end)
             self._cancelled = False
-            run = self._by_key[item] = AudioRun(item, start, response=response)
+            run = self._by_key[item] = AudioRun(
+                item, start, response=response, connection=connection
+            )
             self.runs.append(run)
         run.add(pcm, at)
 

@@ -62,8 +62,15 @@ class WireLog:
         """The stream could not be decoded any further."""
         self._row(at, direction, "undecodable", reason=reason)
 
-    def message(self, found: WireMessage | Head, direction: str, at: float, down_s: float) -> None:
-        """One message of either direction; ``down_s``: total outage so far."""
+    def message(
+        self,
+        found: WireMessage | Head,
+        direction: str,
+        at: float,
+        down_s: float,
+        connection: int = 0,
+    ) -> None:
+        """One message of either direction of ``connection``; ``down_s``: total outage so far."""
         if isinstance(found, Head):
             if found.first_line.startswith("HTTP/"):
                 self._row(at, direction, "handshake", status=found.first_line)
@@ -79,9 +86,11 @@ class WireLog:
         if not isinstance(body, dict):
             self._row(at, direction, "not_json", size=len(found.data))
             return
-        self._event(body, direction, at, down_s, len(found.data))
+        self._event(body, direction, at, down_s, len(found.data), connection)
 
-    def _event(self, body: Row, direction: str, at: float, down_s: float, size: int) -> None:
+    def _event(
+        self, body: Row, direction: str, at: float, down_s: float, size: int, connection: int
+    ) -> None:
         kind = str(body.get("type", "untyped"))
         kept = {key: body[key] for key in _KEPT if key in body}
         if kind in _TURN_ENDS:
@@ -93,14 +102,14 @@ class WireLog:
             pcm = _decode(body.get("audio" if is_up else "delta"))
             kept["audio_ms"] = round(len(pcm) / 2 / RATE_HZ * 1000, 3)
             if is_up:
-                self.uplink.add(pcm, at, down_s)
+                self.uplink.add(pcm, at, down_s, connection)
             else:
                 item, response = str(body.get("item_id", "")), str(body.get("response_id", ""))
-                self.downlink.add(item, response, pcm, at)
+                self.downlink.add(item, response, pcm, at, connection)
         response_body = body.get("response")
         if isinstance(response_body, dict):
             kept |= {"response_id": response_body.get("id"), "status": response_body.get("status")}
-        self._row(at, direction, kind, size=size, **kept)
+        self._row(at, direction, kind, size=size, connection=connection, **kept)
 
     def _row(self, at: float, direction: str, kind: str, **fields: Any) -> None:
         row = {"at": at, "direction": direction, "type": kind, **fields}

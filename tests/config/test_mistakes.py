@@ -88,8 +88,8 @@ MISTAKES: list[tuple[str, str, int | None, tuple[str, ...]]] = [
     ("no closing quote", '[service]\nvoice = "x\n', 2, ("not valid TOML",)),
     ("no quotes", "[service]\nvoice = marin\n", 2, ("not valid TOML", "double quotes")),
     ("no equals sign", "[service]\nvoice\n", 2, ("not valid TOML",)),
-    ("key twice", "[wake]\npatience = 1\npatience = 2\n", 3, ("not valid TOML",)),
-    ("section twice", "[wake]\n[wake]\n", 2, ("not valid TOML",)),
+    ("key twice", "[wake]\npatience = 1\npatience = 2\n", 3, ("stands twice",)),
+    ("section twice", "[wake]\n[wake]\n", 2, ("stands twice",)),
     ("open to the end", "[wake]\nwords = ['a',\n", 2, ("not valid TOML",)),
 ]
 
@@ -137,6 +137,9 @@ def test_a_refused_value_is_not_judged_again_with_its_default(tmp_path: Path) ->
         'api_key = "{}"\n',
         '[service]\nkey_file = "sk-{}"\n',
         '[service]\ninstructions = "sk-{}"\n',
+        '[service]\ninstructions = "Your key is sk-proj-{}, keep it."\n',
+        '[service]\ninstructions = """\nBe kind.\n(ek_68af{})\n"""\n',
+        '[service]\ninstructions = "Say Authorization: Bearer 9{}."\n',
         '[service]\nvoice = "ek_{}"\n',
         '[service]\nvoice = "Bearer {}"\n',
         '[service]\nurl = "wss://me:{}@host/"\n',
@@ -151,6 +154,33 @@ def test_secrets_are_sent_elsewhere_and_not_repeated(tmp_path: Path, text: str) 
     assert "/etc/parlor/service_key" in message
     assert "credential" in message
     assert "hunter2" not in message
+
+
+def test_a_text_that_only_resembles_a_secret_is_kept(tmp_path: Path) -> None:
+    text = "Take no risk-everything-considered-carefully, speak sk-SK, know bearer certificates."
+    assert errors_of(tmp_path, f'[service]\ninstructions = "{text}"\n') == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "first", "says"),
+    [
+        ("[wake]\nthreshold = 0.5\n\nthreshold = 0.6\n", 4, 2, "wake.threshold: stands twice"),
+        ("[wake]\n[audio]\n[wake]\n", 3, 1, "wake: stands twice"),
+        (
+            '[service]\nvoice = "a"\nvoice = """\nb\n"""\n[wake]\n',
+            3,
+            2,
+            "service.voice: stands twice",
+        ),
+    ],
+)
+def test_a_key_that_stands_twice_is_named(
+    tmp_path: Path, text: str, line: int, first: int, says: str
+) -> None:
+    (error,) = errors_of(tmp_path, text)
+    assert error.line == line
+    assert says in str(error)
+    assert f"first in line {first}" in str(error)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from device.commands import (
     CancelReply,
     CloseCapture,
+    Command,
     Cue,
     OpenCapture,
     PlayCue,
@@ -20,6 +21,7 @@ from device.commands import (
     ShowStatus,
     StartUplink,
     StopCue,
+    TruncateReply,
 )
 from device.core.phases import ALLOWED, Phase, diagram
 from device.events import (
@@ -27,6 +29,7 @@ from device.events import (
     ButtonEdge,
     ErrorKind,
     Event,
+    LineDrained,
     LinkClosed,
     LinkFailed,
     LinkOpened,
@@ -99,12 +102,72 @@ def test_a_press_that_bounces_is_let_go_once() -> None:
     assert sends_from(commands) == -round(0.24 * 16000)
 
 
-def test_a_wake_word_while_the_button_is_down_is_not_held_back() -> None:
+def test_the_wake_word_within_a_hold_sends_nothing() -> None:
+    story = Story()
+    commands = story.happens(ButtonEdge(True, story.now)) + story.passes(0.3)
+    commands += story.happens(LinkOpened("s"), WakeDetected("hey_jarvis", 0.9, 5000))
+    commands += story.passes(0.6) + story.happens(ButtonEdge(False, story.now))
+    commands += story.passes(10.0)
+    assert CloseCapture() in commands
+    assert sends_from(commands) is None
+    assert sends_from(story.press(held_s=1.0)) is None
+
+
+def test_the_wake_word_within_a_press_that_listens_is_sent_with_the_rest() -> None:
     story = Story()
     story.happens(ButtonEdge(True, story.now))
-    assert sends_from(story.happens(WakeDetected("hey_jarvis", 0.9, 5000))) == 5000
+    story.passes(0.3)
+    assert sends_from(story.happens(WakeDetected("hey_jarvis", 0.9, 5000))) is None
+    assert [r["word"] for r in story.reports("wake_suppressed")] == ["hey_jarvis"]
     commands = story.happens(ButtonEdge(False, story.now)) + story.passes(0.1)
+    assert sends_from(commands) == -round(0.33 * 16000)
+
+
+@pytest.mark.parametrize(("held_s", "heard"), [(0.3, 5000), (1.0, None)])
+def test_the_wake_word_within_a_press_that_ended_a_reply_waits_for_its_end(
+    held_s: float, heard: int | None
+) -> None:
+    story = Story().speaking()
+    story.happens(PlaybackStopped("r1", "i1", StopReason.BUTTON, 640, story.now))
+    story.happens(ButtonEdge(True, story.now))
+    commands = story.passes(0.2) + story.happens(WakeDetected("hey_jarvis", 0.9, 5000))
+    commands += story.passes(held_s - 0.2)
     assert sends_from(commands) is None
+    commands = story.happens(ButtonEdge(False, story.now)) + story.passes(0.1)
+    assert sends_from(commands) == heard
+
+
+def test_a_button_that_is_stuck_does_not_take_the_wake_word() -> None:
+    story = Story()
+    story.press(held_s=1.0)
+    story.happens(ButtonEdge(True, story.now))
+    story.passes(31.0)
+    assert sends_from(story.happens(WakeDetected("hey_jarvis", 0.9, 5000))) == 5000
+
+
+@given(st.lists(st.tuples(st.sampled_from(["wake", "speech", "down", "up"]), st.floats(0, 0.5))))
+def test_nothing_is_sent_while_a_press_may_become_a_hold(
+    steps: list[tuple[str, float]],
+) -> None:
+    story = Story()
+    down_since: float | None = None
+    for step, wanted_s in steps:
+        commands: list[Command] = []
+        pause_s = wanted_s
+        if step == "wake":
+            commands = story.happens(WakeDetected("hey_jarvis", 0.9, 5000))
+        elif step == "speech":
+            commands = story.happens(SpeechStarted(5000))
+        elif (step == "down") != (down_since is not None):
+            down_since = story.now if step == "down" else None
+            commands = story.happens(ButtonEdge(step == "down", story.now))
+            pause_s += 0.1 if step == "up" else 0.0  # believed, before it is down again
+        may_be_a_hold = down_since is not None and story.now - down_since < 0.8
+        if may_be_a_hold and down_since is not None:
+            pause_s = min(pause_s, down_since + 0.79 - story.now)
+            assert sends_from(commands + story.passes(max(0.0, pause_s))) is None
+        else:
+            story.passes(pause_s)
 
 
 def test_a_press_in_the_follow_up_window_holds_back_what_is_said_too() -> None:
@@ -253,6 +316,7 @@ _EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(LinkClosed, st.just("x"), st.sampled_from([None, *ErrorKind])),
     st.builds(LinkFailed, st.sampled_from(list(ErrorKind)), st.just("x")),
     st.just(TurnCommitted("u")),
+    st.builds(LineDrained, st.integers(1, 3)),
     st.builds(ReplyStarted, _IDS),
     st.builds(ReplyAudioReceived, _IDS, _ITEMS, st.floats(0, 9000)),
     st.builds(ReplyTranscript, _IDS, _ITEMS, st.sampled_from(["hey jarvis", ""]), st.booleans()),
@@ -342,7 +406,135 @@ def test_a_reply_that_cannot_be_heard_ends_the_turn_all_the_same() -> None:
     story.happens(ReplyStarted("r1"), ReplyAudioReceived("r1", "i1", 500.0))
     story.happens(ReplyDone("r1", "completed"))
     story.happens(PlaybackStopped("r1", "i1", StopReason.ERROR, 0, story.now))
-    assert story.phase is Phase.FOLLOW_UP
+    assert story.phase is Phase.IDLE
+
+
+# --- the speaker goes away within a reply ---------------------------------------------------
+
+NO_SPEAKER = PartDegraded(Part.SPEAKER, "no speaker", "unplugged", "plug it in")
+
+
+def lose_the_speaker(story: Story) -> list[Command]:
+    stopped = PlaybackStopped("r1", "i1", StopReason.ERROR, 640, story.now)
+    return story.happens(stopped, NO_SPEAKER)
+
+
+def test_a_speaker_lost_in_a_reply_ends_it_and_the_service_learns_what_was_heard() -> None:
+    story = Story().speaking()
+    commands = lose_the_speaker(story)
+    assert CancelReply("r1") in commands
+    assert TruncateReply("i1", 640) in commands
+    assert story.phase is Phase.IDLE
+    assert story.light == "error"
+    story.passes(4.0)
+    assert story.light == "degraded"
+
+
+def test_a_speaker_lost_in_a_reply_that_is_complete_truncates_and_cancels_nothing() -> None:
+    story = Story().speaking()
+    story.happens(ReplyDone("r1", "completed"))
+    commands = lose_the_speaker(story)
+    assert TruncateReply("i1", 640) in commands
+    assert "CancelReply" not in kinds(commands)
+    assert story.phase is Phase.IDLE
+
+
+def test_after_a_reply_that_was_not_heard_to_its_end_speech_needs_the_wake_word() -> None:
+    story = Story().speaking()
+    lose_the_speaker(story)
+    commands = story.passes(1.0) + story.happens(PartReady(Part.SPEAKER))
+    commands += story.happens(
+        ReplyAudioReceived("r1", "i1", 4000.0), ReplyDone("r1", "cancelled"), SpeechStarted(90000)
+    )
+    assert sends_from(commands) is None
+    assert story.phase is Phase.IDLE
+
+
+def test_with_the_speaker_lost_what_would_follow_a_tool_call_is_not_waited_for() -> None:
+    story = Story().speaking()
+    story.happens(ToolCalled("r1", "c", "get_time", "{}"), ReplyDone("r1", "completed"))
+    lose_the_speaker(story)
+    assert story.phase is Phase.IDLE
+    assert CancelReply("r2") in story.happens(ReplyStarted("r2"))
+
+
+@pytest.mark.parametrize("chapter", ["listening", "thinking"])
+def test_a_late_word_of_the_lost_speaker_does_not_end_the_turn_after(chapter: str) -> None:
+    story = Story().speaking()
+    story.happens(WakeDetected("hey_jarvis", 0.9, 90000))
+    if chapter == "thinking":
+        story.happens(ServiceSpeechStarted(), TurnCommitted("u2"))
+    commands = story.happens(PlaybackStopped("r1", "i1", StopReason.ERROR, 640, story.now))
+    assert TruncateReply("i1", 640) in commands
+    assert story.phase.value == chapter
+    assert story.core.wants_reply("r1") is False
+    if chapter == "thinking":
+        assert "CancelReply" not in kinds(story.happens(ReplyStarted("r2")))
+
+
+# --- the light while the service is not reached ----------------------------------------------
+
+REFUSED = LinkFailed(ErrorKind.SERVICE, "HTTP 500")
+
+
+def test_who_speaks_while_the_service_fails_sees_it_and_sees_when_it_is_given_up() -> None:
+    story = Story()
+    story.happens(WakeDetected("hey_jarvis", 0.9, 16000))
+    assert story.light == "listening"
+    story.passes(0.3)
+    story.happens(SpeechStarted(17000), REFUSED)
+    assert story.light == "listening_offline"
+    story.passes(2.0)
+    story.happens(REFUSED)
+    story.passes(12.0)  # no attempt fails in the last seconds
+    assert story.phase is Phase.LISTENING
+    assert story.light == "listening_offline"
+    assert PlayCue(Cue.ERROR) in story.passes(1.0)
+    assert story.light == "error"
+    story.passes(3.1)
+    assert story.light == "offline"
+
+
+def test_attempts_that_go_on_failing_are_offline_and_no_error_each() -> None:
+    story = Story()
+    story.happens(REFUSED)
+    assert story.light == "error"
+    story.passes(3.1)
+    assert story.light == "offline"
+    story.happens(REFUSED)
+    assert story.light == "offline"
+    story.happens(LinkFailed(ErrorKind.KEY, "refused"))
+    assert story.light == "error"
+
+
+def test_a_link_that_is_late_shows_when_its_cue_is_due_even_within_speech() -> None:
+    story = Story(turn={"waiting_cue_s": 1.5})
+    story.happens(WakeDetected("hey_jarvis", 0.9, 16000), SpeechStarted(17000))
+    story.passes(1.4)
+    assert story.light == "listening"
+    assert PlayCue(Cue.WAITING) not in story.passes(0.2)
+    assert story.light == "listening_offline"
+    story.happens(LinkOpened("s"))
+    assert story.light == "listening"
+
+
+def test_a_turn_that_is_over_and_waits_for_the_link_is_not_thought_about() -> None:
+    story = Story(service={"turn_detection": "device"}).listening()
+    story.happens(SpeechStarted(17000), SpeechEnded(40000))
+    story.passes(1.0)
+    assert story.light == "thinking"
+    story.happens(UplinkStopped(50000), LinkClosed("silent", ErrorKind.NETWORK))
+    assert story.light == "offline"
+    story.happens(LinkOpened("s2"))
+    assert story.light == "thinking"
+
+
+def test_a_lost_link_shows_until_the_next_one_hears_the_turn() -> None:
+    story = Story().listening()
+    story.happens(SpeechStarted(17000), LinkClosed("silent", ErrorKind.NETWORK))
+    assert story.light == "listening_offline"
+    story.happens(LinkOpened("s2"))
+    assert story.light == "listening"
 
 
 # --- the rule for a press ----------------------------------------------------------------

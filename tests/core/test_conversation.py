@@ -11,6 +11,7 @@ from device.commands import (
     CommitTurn,
     Cue,
     CutPlayback,
+    DrainLine,
     OpenLink,
     PlayCue,
     SendToolResult,
@@ -21,6 +22,7 @@ from device.commands import (
 from device.core.phases import Phase
 from device.events import (
     ErrorKind,
+    LineDrained,
     LinkClosed,
     LinkFailed,
     LinkOpened,
@@ -144,23 +146,29 @@ def test_who_spoke_while_the_link_was_down_is_answered_when_it_comes_up() -> Non
     story = spoke_while_the_link_was_down()
     quiet = {PlayCue(Cue.GAVE_UP), PlayCue(Cue.ERROR)}
     assert not quiet & {c for c in story.passes(13.4) if isinstance(c, PlayCue)}
-    assert story.phase is Phase.LISTENING
-    story.happens(LinkOpened("s"), TurnCommitted("u"))
+    assert not story.core.conversation.uplink_open
+    story.happens(LinkOpened("s"))
+    assert story.reports("turn") == []
+    assert ClearInput() in story.happens(TurnCommitted("u"))
     assert story.phase is Phase.THINKING
+    story.happens(ReplyStarted("r1"))
+    assert story.core.wants_reply("r1")
 
 
 def test_who_waits_for_the_link_is_not_left_in_silence() -> None:
     story = spoke_while_the_link_was_down()
-    assert story.passes(13.4).count(PlayCue(Cue.WAITING)) == 4
-    assert story.light == "listening"
+    commands = story.passes(4.9)
+    assert story.light == "listening_offline"
+    commands += story.passes(8.5)
+    assert commands.count(PlayCue(Cue.WAITING)) == 4
+    assert story.light == "offline"
 
 
 def test_a_short_limit_on_speech_does_not_end_the_wait_for_the_link() -> None:
     story = Story(turn={"longest_s": 5.0})
-    story.happens(wake(), SpeechStarted(17000), SpeechEnded(40000))
+    story.happens(wake(), SpeechStarted(17000))
     assert PlayCue(Cue.GAVE_UP) not in story.passes(14.0)
     story.happens(LinkOpened("s"))
-    story.happens(SpeechStarted(240000))
     assert PlayCue(Cue.GAVE_UP) in story.passes(5.1)
 
 
@@ -169,7 +177,8 @@ def test_who_spoke_while_the_link_was_down_is_told_of_the_link_when_it_stays_dow
     commands = story.passes(30.0)
     assert PlayCue(Cue.ERROR) in commands
     assert PlayCue(Cue.GAVE_UP) not in commands
-    assert story.reports("uplink_stopped")[-1]["reason"] == "no_link"
+    assert story.reports("uplink_stopped")[-1]["reason"] == "long_pause"
+    assert CloseLink("gave_up") in commands
 
 
 def test_a_network_that_says_nothing_at_all_is_told_when_we_give_up() -> None:
@@ -197,7 +206,9 @@ def test_what_the_failed_attempts_have_told_is_not_told_again() -> None:
 def test_the_service_has_its_time_to_hear_from_when_the_link_is_up() -> None:
     story = spoke_while_the_link_was_down()
     story.passes(6.0)
-    story.happens(LinkOpened("s"))
+    assert DrainLine(1) in story.happens(LinkOpened("s"))
+    assert story.passes(2.0) == []
+    story.happens(LineDrained(1))
     assert PlayCue(Cue.GAVE_UP) not in story.passes(story.settings.turn.no_speech_s - 0.1)
     assert PlayCue(Cue.GAVE_UP) in story.passes(0.2)
 
@@ -208,7 +219,7 @@ def test_who_is_speaking_when_the_link_comes_up_is_not_given_up() -> None:
     story.happens(SpeechStarted(56000), LinkOpened("s"))
     assert PlayCue(Cue.GAVE_UP) not in story.passes(10.0)
     story.happens(SpeechEnded(216000))
-    assert PlayCue(Cue.GAVE_UP) in story.passes(story.settings.turn.no_speech_s + 0.1)
+    assert DrainLine(1) in story.passes(story.settings.turn.no_speech_s + 0.1)
 
 
 def test_when_nobody_speaks_the_link_is_not_waited_for() -> None:

@@ -98,3 +98,44 @@ def test_it_forgets_causes_beyond_a_bound(timeline: LogTimeline) -> None:
     for number in range(10_000):
         timeline.report("error", 0.0, {"kind": "network", "detail": str(number)})
     assert timeline.remembered <= 256
+
+
+DIED = {"kind": "offline_service", "state": "restarting", "detail": "exit status -9"}
+LOST = {"kind": "network", "reason": "the connection was lost (1006)"}
+
+
+@pytest.mark.parametrize("order", [("error", "link_closed"), ("link_closed", "error")])
+def test_the_offline_services_death_is_one_warning_whoever_notices_first(
+    order: tuple[str, str], timeline: LogTimeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    for at, event in enumerate(order):
+        timeline.report(event, at / 100, dict(DIED if event == "error" else LOST))
+    timeline.report("error", 0.5, {**REFUSED, "attempt": 1})
+    timeline.report("error", 0.6, {"kind": "service", "detail": "HTTP 503"})
+    warnings = [r for r in caplog.records if r.levelno >= logging.WARNING]
+    assert len(warnings) == 1
+    assert any("exit status -9" in message for message in caplog.messages)
+
+
+def test_when_the_offline_service_is_back_the_link_is_believed_again(
+    timeline: LogTimeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    timeline.report("error", 0.0, dict(DIED))
+    timeline.report("error", 0.5, dict(REFUSED))
+    timeline.report("part_ready", 1.0, {"part": "offline_service"})
+    timeline.report("error", 9.0, dict(REFUSED))
+    timeline.report("error", 90.0, dict(DIED))
+    warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert [w.split()[1] for w in warnings] == [
+        "kind=offline_service",
+        "kind=network",
+        "kind=offline_service",
+    ]
+
+
+def test_a_refused_key_is_no_sign_of_the_services_death(
+    timeline: LogTimeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    timeline.report("error", 0.0, dict(DIED))
+    timeline.report("error", 0.5, {"kind": "key", "detail": "refused"})
+    assert [r.levelno for r in caplog.records] == [logging.WARNING, logging.WARNING]

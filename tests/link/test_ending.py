@@ -123,8 +123,8 @@ def test_a_peer_that_has_vanished_is_found_out_and_holds_up_nothing(talking: boo
                 audio = AppendAudio(bytes(SECOND))
                 for _ in range(400):  # far more than all buffers on the way hold
                     rig.link.send(audio)
-                assert rig.link.queued_audio_s <= 20
-                assert rig.link.counters.audio_dropped_bytes == 380 * SECOND
+                assert rig.link.queued_audio_s <= 60
+                assert rig.link.counters.audio_dropped_bytes == 340 * SECOND
                 rig.link.send(CancelReply("r1"))
             closed = await rig.until(LinkClosed)
             assert closed.kind is ErrorKind.NETWORK

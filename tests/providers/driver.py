@@ -9,7 +9,7 @@ from typing import Any
 
 from device.commands import ServiceCommand
 from device.events import ErrorKind, Event
-from device.providers.base import Disconnect, Emit, Note, Output, SendFrame, SessionSpec
+from device.providers.base import AskFence, Disconnect, Emit, Note, Output, SendFrame, SessionSpec
 from device.providers.openai_realtime import OpenAIRealtime
 
 URL = "wss://api.example.org/v1/realtime"
@@ -22,6 +22,7 @@ class Driver:
         self.codec = OpenAIRealtime(spec or SessionSpec(url=URL, key="sk-secret-of-the-test"))
         self.now = 100.0
         self.outputs: list[Output] = []
+        self._passed = 0  # fences
 
     def take(self, outputs: Sequence[Output]) -> list[Output]:
         self.outputs += outputs
@@ -50,6 +51,16 @@ class Driver:
 
     def command(self, command: ServiceCommand) -> list[Output]:
         return self.take(self.codec.command(command, self.now))
+
+    def drained(self) -> None:
+        """All that the service had said has been heard: the fences asked for pass."""
+        asked = [o.token for o in self.outputs if isinstance(o, AskFence)]
+        for token in asked[self._passed :]:
+            self.fence_passes(token)
+        self._passed = len(asked)
+
+    def fence_passes(self, token: str) -> None:
+        assert self.take(self.codec.fence_passed(token, self.now)) == []
 
     def wait(self, seconds: float) -> list[Output]:
         self.now += seconds

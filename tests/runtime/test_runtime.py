@@ -26,6 +26,7 @@ from device.events import (
     ReplyDone,
     ReplyStarted,
     ServiceSpeechStarted,
+    SpeechEnded,
     SpeechStarted,
     StopReason,
     Tick,
@@ -134,6 +135,40 @@ def test_audio_of_an_abandoned_turn_is_dropped_until_the_ear_has_stopped(house: 
     house.happens(UplinkStopped(9500), UplinkAudio(b"new", 9000, 9600))
     sent = [c.pcm for c in house.link.sent if isinstance(c, AppendAudio)]
     assert sent == [b"new"]
+
+
+def unanswered(house: House) -> None:
+    """Somebody spoke, and the service is silent: the ear was just told to stop."""
+    house.happens(WakeDetected("hey_jarvis", 0.9, 4000), LinkOpened("s"))
+    house.happens(SpeechStarted(5000), SpeechEnded(9000))
+    house.ear.post = lambda _event: None  # the ear's answer is late
+    house.clock.now += 5.0
+    house.happens(Tick())
+    assert house.core.conversation.phase is Phase.THINKING
+
+
+def test_a_verdict_that_crosses_the_end_of_a_long_pause_counts(house: House) -> None:
+    unanswered(house)
+    house.happens(UplinkAudio(b"rest", 8000, 9500), TurnCommitted("u"), UplinkStopped(9500))
+    house.happens(ReplyStarted("r1"))
+    assert house.core.wants_reply("r1")
+    sent = [c for c in house.link.sent if isinstance(c, AppendAudio | ClearInput)]
+    assert sent[:2] == [AppendAudio(b"rest"), ClearInput()]
+
+
+def test_but_not_when_another_turn_has_begun(house: House) -> None:
+    unanswered(house)
+    house.happens(WakeDetected("hey_jarvis", 0.9, 90_000), TurnCommitted("of the first"))
+    assert house.core.conversation.phase is Phase.LISTENING
+
+
+def test_a_line_that_is_drained_ends_the_wait(house: House) -> None:
+    house.link.post = house.mailbox.post
+    unanswered(house)
+    house.clock.now += 1.0
+    house.happens(Tick())
+    assert house.core.conversation.phase is Phase.IDLE
+    assert house.playback.cues[-1] is Cue.GAVE_UP
 
 
 def test_a_wanted_reply_is_played_and_measured(house: House) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 from device.cli.main import main
 from device.cli.simulate import _until_terminated
 from device.simulator import demo
-from device.simulator.outcome import Outcome
+from device.simulator.console import Console
+from device.simulator.outcome import Outcome, tell
 from device.simulator.scenario import Button, Say, load
 from device.simulator.timeline import Timeline
 
@@ -115,3 +117,36 @@ def test_sigterm_ends_a_run_in_order() -> None:
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(_until_terminated(run()))
     assert ended == ["in order"]
+
+
+def test_a_bad_configuration_is_named_by_its_own_file_and_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenario, bad = tmp_path / "s.toml", tmp_path / "bad.toml"
+    scenario.write_text("duration_s = 1\n")
+    bad.write_text("# mine\n\n[wake]\nthreshhold = 0.4\nthreshold = 7\n")
+    words = ["simulate", str(scenario), "--config", str(bad), "--out", str(tmp_path / "o")]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert f"{bad}, line 4: wake.threshhold" in said
+    assert f"{bad}, line 5: wake.threshold" in said
+    assert not (tmp_path / "o").exists()
+
+
+def test_the_count_of_unanswered_utterances_is_printed() -> None:
+    summary, timeline = good()
+    summary |= {
+        "utterances": [
+            {"text": t, "muted": False, "question_lost_ms": None, "word_leak_ms": None}
+            for t in ("one", "two", "three")
+        ],
+        "unanswered": [{"t": 1.0, "text": "one"}, {"t": 9.0, "text": "three"}],
+        "warnings": [],
+    }
+    shown = io.StringIO()
+    tell(Outcome("", summary, None, timeline), Console(shown, quiet=True), Path("o"))
+    assert "2 of 3 utterances not answered: “one”, “three”" in shown.getvalue()
+    shown = io.StringIO()
+    summary["unanswered"] = []
+    tell(Outcome("", summary, None, timeline), Console(shown, quiet=True), Path("o"))
+    assert shown.getvalue() == ""

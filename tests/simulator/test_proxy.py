@@ -139,6 +139,58 @@ def test_a_black_hole_swallows_and_gives_back_without_a_reset() -> None:
     asyncio.run(main())
 
 
+def test_what_an_appliance_sent_that_left_during_the_outage_is_forgotten() -> None:
+    got: list[str | bytes] = []
+    ended = asyncio.Event()
+
+    async def collect(connection: ServerConnection) -> None:
+        try:
+            async for message in connection:
+                got.append(message)
+                await connection.send(message)
+        finally:
+            ended.set()
+
+    async def main() -> None:
+        async with line(collect) as here, asyncio.timeout(10):
+            client = await here.connect()
+            await client.send("before")
+            assert await in_time(client) == "before"
+            here.trouble.down(time.monotonic())
+            await client.send("during")
+            newcomer = asyncio.create_task(here.connect().__aenter__())
+            while here.types().count("connected") < 2:
+                await asyncio.sleep(0.001)
+            newcomer.cancel()
+            await asyncio.gather(newcomer, return_exceptions=True)
+            client.transport.abort()
+            await client.wait_closed()
+            here.trouble.up(time.monotonic())
+            await ended.wait()
+            while here.types().count("closed") < 2:
+                await asyncio.sleep(0.001)
+        assert got == ["before"]
+        sent = [r for r in here.log.rows if r["direction"] == "up" and r["type"] == "text"]
+        assert len(sent) <= 1
+        closed = [r["by"] for r in here.log.rows if r["type"] == "closed"]
+        assert closed == ["appliance", "appliance"]
+
+    asyncio.run(main())
+
+
+def test_what_was_sent_during_an_outage_that_the_appliance_sat_out_is_not() -> None:
+    async def main() -> None:
+        async with line(echo) as here, here.connect() as client:
+            here.trouble.down(time.monotonic())
+            for number in range(50):
+                await client.send(str(number))
+            await asyncio.sleep(0.05)
+            here.trouble.up(time.monotonic())
+            assert [await in_time(client) for _ in range(50)] == [str(n) for n in range(50)]
+
+    asyncio.run(main())
+
+
 def test_delayed_messages_keep_their_order() -> None:
     async def main() -> None:
         async with line(echo) as here, here.connect() as client:

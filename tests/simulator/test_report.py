@@ -98,6 +98,23 @@ def test_replies_belong_to_what_was_said_last() -> None:
     assert report.summary()["latency_ms"]["n"] == 2
 
 
+def test_a_later_reply_does_not_answer_what_was_said_before() -> None:
+    """“one” was said while muted: the reply to “two” is none to it."""
+    stage = Stage()
+    noise = np.random.default_rng(3).standard_normal(20 * 12_000) * 0.05
+    stage.mic = to_int16(resample(noise, 12_000, ROOM_HZ))
+    spoken = [Spoken("one", T0 + 1, T0 + 2), Spoken("two", T0 + 5, T0 + 6)]
+    rows = [{"at": T0 + 6.6, "direction": "down", "type": "input_audio_buffer.committed"}]
+    stage.reply("b", 7.0, 7.1, speechlike(1.0, 3))
+    sent = uplink_of(stage, 4.9, 6.5, late_s=0.01)
+    report = stage.report(spoken=spoken, rows=rows, uplink=[sent])
+    assert [u["text"] for u in report.summary()["unanswered"]] == ["one"]
+    [turn] = report.turns
+    assert (turn["text"], turn["commit_ms"]) == ("two", pytest.approx(600, abs=0.01))
+    by_time = stage.report(spoken=spoken)
+    assert [u["text"] for u in by_time.summary()["unanswered"]] == ["one"]
+
+
 def test_a_reply_that_never_sounded_has_no_latency() -> None:
     stage = Stage()
     stage.reply("a", 3.0, 3.1, speechlike(1.0, 1), heard_s=0.0)

@@ -180,3 +180,19 @@ spede_wpm = 3
 def test_an_unreadable_file(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match=r"cannot be read"):
         sc.load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "name"),
+    [
+        ("duration_s = 3\n[[cue]]\nat_s = 1\nsay = 'a'\nat_s = 2\n", 5, "'cue.at_s' stands twice"),
+        ("duration_s = 3\nduration_s = 4\n", 2, "'duration_s' stands twice"),
+        ("duration_s = 3\n[room]\n[room]\n", 3, "'room' stands twice"),
+        ("duration_s = \n", 1, "not valid TOML: Invalid value"),
+    ],
+)
+def test_a_key_that_stands_twice_is_named(text: str, line: int, name: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        sc.parse(text, Path("s.toml"))
+    assert caught.value.line == line
+    assert name in str(caught.value)

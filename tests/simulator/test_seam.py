@@ -10,8 +10,9 @@ import pytest
 from device.simulator.evidence import Spoken
 from device.simulator.report import Report
 from device.simulator.scenario import At, Cue, Play, RoomSpec, Say, Scenario
-from device.simulator.seam import end_in_text, judge, wake_words, words_of
+from device.simulator.seam import Ear, end_in_text, judge, wake_words, words_of
 from device.simulator.speech import Utterance, render
+from device.simulator.timeline import Entry
 from device.simulator.wavfile import resample, to_int16, write_wav
 from tests.simulator.test_report import ROOM_HZ, T0, Stage, uplink_of
 
@@ -23,6 +24,10 @@ def sent(starts_t: float, ends_t: float, **more: Any) -> dict[str, Any]:
     """A row of the report; what is sent late is sent when the word is over."""
     row = {"t": max(starts_t, 2.65), "starts_t": starts_t, "ends_t": ends_t, "matched": True}
     return {**row, "duration_ms": (ends_t - starts_t) * 1000, **more}
+
+
+def heard(events: list[tuple[str, float, str]]) -> Ear:
+    return Ear.of([Entry(T0 + t, event, {"opened_by": by}) for event, t, by in events])
 
 
 @pytest.mark.parametrize(
@@ -51,11 +56,52 @@ def test_what_was_never_sent_is_lost_whole() -> None:
 
 
 def test_an_uplink_that_was_open_before_leaks_no_wake_word() -> None:
-    for wire_t in (1.1, 2.2):  # a follow-up opens at the first sound
-        row = judge(SPOKEN, [sent(wire_t - 0.1, 4.5, t=wire_t)], T0)
-        assert (row["word_leak_ms"], row["question_lost_ms"]) == (None, 0.0)
-    early = judge(SPOKEN, [sent(2.4, 4.5, t=2.5)], T0)  # woken before the word was out
+    for opened_t, opener in (
+        (1.1, "follow_up"),
+        (2.2, "follow_up"),
+        (1.5, "wake"),
+        (2.7, "button"),
+    ):
+        ear = heard([("uplink_started", opened_t, opener), ("uplink_stopped", 4.6, "")])
+        row = judge(SPOKEN, [sent(opened_t - 0.1, 4.5)], T0, ear)
+        assert (row["word_leak_ms"], row["question_lost_ms"]) == (None, 0.0), opener
+    # Woken before the word was out: that is a leak.
+    ear = heard([("uplink_started", 2.5, "wake"), ("uplink_stopped", 4.6, "")])
+    early = judge(SPOKEN, [sent(2.4, 4.5, t=2.5)], T0, ear)
     assert early["word_leak_ms"] == pytest.approx(200, abs=0.1)
+    # What was opened and closed before, or opens long after, explains nothing.
+    for opened_t, closed_t in ((0.5, 1.9), (3.7, 4.6)):
+        other = [("uplink_started", opened_t, "button"), ("uplink_stopped", closed_t, "")]
+        row = judge(SPOKEN, [sent(2.4, 4.5)], T0, heard(other))
+        assert row["word_leak_ms"] == pytest.approx(200, abs=0.1)
+
+
+def test_a_stall_makes_the_wire_late_and_no_leak() -> None:
+    """A follow-up began with the word; its audio passed the wire only when all was said."""
+    ear = heard(
+        [
+            ("uplink_started", 2.1, "follow_up"),
+            ("uplink_stopped", 2.7, ""),
+            ("uplink_started", 2.7, "wake"),
+            ("uplink_stopped", 4.6, ""),
+        ]
+    )
+    row = judge(SPOKEN, [sent(2.05, 2.8, t=4.5), sent(2.6, 4.5, t=4.6)], T0, ear)
+    assert (row["word_leak_ms"], row["question_lost_ms"]) == (None, 0.0)
+    assert words_of(row) == ""
+
+
+def test_what_is_said_while_muted_is_neither_lost_nor_leaked() -> None:
+    ear = heard([("muted", 1.0, ""), ("unmuted", 5.0, "")])
+    row = judge(SPOKEN, [], T0, ear)
+    assert (row["word_leak_ms"], row["question_lost_ms"]) == (None, None)
+    assert words_of(row) == "“hey jarvis, what”: said while muted, nothing was sent"
+    leak = judge(SPOKEN, [sent(2.4, 4.5)], T0, ear)  # the grave case keeps its numbers
+    assert leak["word_leak_ms"] == pytest.approx(200, abs=0.1)
+    over = heard([("muted", 0.5, ""), ("unmuted", 1.5, "")])
+    assert judge(SPOKEN, [], T0, over)["question_lost_ms"] == pytest.approx(1300, abs=0.1)
+    still = heard([("muted", 1.0, "")])
+    assert judge(SPOKEN, [], T0, still)["muted"] is True
 
 
 def test_where_nothing_is_known_nothing_is_said() -> None:

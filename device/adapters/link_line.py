@@ -1,0 +1,87 @@
+"""What is asked of an open connection itself: does it live, and has all of it arrived?
+
+Loop thread only. Pings do both: a pong is a sign of life, and by TCP's order it comes after
+all that the other side had written before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from websockets.exceptions import ConnectionClosed
+
+from device.adapters.link_dial import Connection
+from device.adapters.link_tuning import LinkTuning
+
+#: A probe looks this often, so that a loop that was busy for most of it has time to read.
+_PROBE_STEPS = 5
+
+
+class Line:
+    """One connection, with one reader, who takes a message only when done with the last.
+
+    ``pings``: the other side answers them.
+    """
+
+    def __init__(self, connection: Connection, tuning: LinkTuning, *, pings: bool) -> None:
+        self._connection = connection
+        self._tuning = tuning
+        self._pings = pings
+        self._messages = 0
+        self._caught_up = asyncio.Event()  # all that has come was dealt with
+
+    async def recv(self) -> str | bytes:
+        """The next message. Who asks for it has dealt with those before.
+
+        Raises:
+            ConnectionClosed: there is none any more.
+        """
+        self._caught_up.set()  # noticed by nobody when something is there at once
+        data = await self._connection.recv()
+        self._caught_up.clear()
+        self._messages += 1
+        return data
+
+    async def fence(self) -> bool:
+        """Wait until nothing that was said before now is on its way any more, and all of it
+        was dealt with; False: the connection is closed.
+
+        What the other side has decided to say, but not written yet because the line is full,
+        comes after a pong. So a ping is sent until one finds the line empty, without a message
+        before its pong. Where pings are not answered only time can be given.
+        """
+        if not self._pings:
+            await asyncio.sleep(self._tuning.blind_fence_s)
+            return True
+        try:
+            while True:
+                before = self._messages
+                await (await self._connection.ping())
+                # What came before the pong has woken the reader before us; it may be at work.
+                while not self._caught_up.is_set():
+                    await self._caught_up.wait()
+                if self._messages == before:
+                    return True
+        except ConnectionClosed:
+            return False  # the reader says why
+
+    async def ping(self) -> None:
+        """Written, not waited for: its pong is noticed like anything else that arrives."""
+        try:
+            await self._connection.ping()
+        except ConnectionClosed:
+            return  # the reader says why
+
+    async def lives(self) -> bool:
+        """Whether anything is heard within ``probe_s`` of now. A ping should be on its way."""
+        asked_at = asyncio.get_running_loop().time()
+        for _ in range(_PROBE_STEPS):
+            await asyncio.sleep(self._tuning.probe_s / _PROBE_STEPS)
+            if self._connection.heard_at > asked_at:
+                return True
+        return False
+
+    @property
+    def silent_for_s(self) -> float:
+        """Nothing at all was heard for so long."""
+        return asyncio.get_running_loop().time() - self._connection.heard_at
