@@ -76,10 +76,11 @@ def test_a_dead_network_is_told_and_the_next_question_after_it_is_answered(tmp_p
     error = run.first("error", 1.0)
     assert error["kind"] == "network"
     assert "did not answer within 8 s" in error["detail"], run.story()
-    given_up = run.first("uplink_stopped")
-    assert given_up["reason"] == "no_link"
-    assert given_up["t"] - run.first("uplink_started")["t"] > 14.5, run.story()
-    run.first("light", given_up["t"] - 0.5, pattern="offline")
+    asked = run.first("uplink_started")
+    assert run.first("uplink_stopped")["reason"] == "long_pause", run.story()
+    given_up = run.first("light", asked["t"] + 14.5, pattern="error")
+    assert given_up["t"] < asked["t"] + 17.0, run.story()
+    run.first("light", given_up["t"], pattern="offline")
     assert run.first("playback_started")["t"] > 28.0, run.story()
 
 
