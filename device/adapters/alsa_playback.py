@@ -68,7 +68,7 @@ class AlsaPlayback:
         self._downlink_rate_hz = downlink_rate_hz
         self._post = post
         self._clock = clock
-        self._output = SharedOutput(round(output_latency_ms * rate_hz / 1000))
+        self._output = SharedOutput(round(output_latency_ms * rate_hz / 1000), self._clock)
         bounds = PrebufferBounds(settings.prebuffer_min_ms, settings.prebuffer_max_ms)
         self._jitter = JitterBuffer(rate_hz, Prebuffer(bounds))
         self._jitter_lock = threading.Lock()

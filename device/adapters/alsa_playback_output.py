@@ -22,6 +22,7 @@ from device.adapters.alsa import OpenPcm, PcmError
 from device.adapters.alsa_playback_stream import OutputStream
 from device.audio.ledger import Heard, Ledger, Passed
 from device.audio.mixer import Block
+from device.ports import Clock
 
 _REMEMBERED = 64
 """Replies given up while there was no speaker, whose late audio is to be ignored."""
@@ -55,7 +56,8 @@ class Look:
 class SharedOutput:
     """The stream, its ledger, and the generation. All methods: any thread."""
 
-    def __init__(self, latency_frames: int) -> None:
+    def __init__(self, latency_frames: int, clock: Clock) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._ledger = Ledger(latency_frames)
         self._stream: OutputStream | None = None
@@ -128,7 +130,7 @@ class SharedOutput:
     def attach(self, opened: OpenPcm) -> None:
         """A card was opened."""
         with self._lock:
-            self._stream = OutputStream(opened, self._ledger, self._runs)
+            self._stream = OutputStream(opened, self._ledger, self._runs, self._clock)
             self._lost = False
 
     def detach(self, now: float) -> tuple[OpenPcm | None, CutResult, int]:

@@ -20,6 +20,7 @@ from device.adapters.alsa import (
 )
 from device.audio.ledger import Ledger
 from device.audio.mixer import Block
+from device.ports import Clock
 
 _PREFILL_PERIODS = 2
 """In the first write: the card starts on it and must not run dry before the second."""
@@ -42,13 +43,14 @@ class _Pending:
 class OutputStream:
     """A playback PCM with its accounts. All methods raise ``PcmError`` when it has gone."""
 
-    def __init__(self, opened: OpenPcm, ledger: Ledger, runs: Iterator[int]) -> None:
+    def __init__(self, opened: OpenPcm, ledger: Ledger, runs: Iterator[int], clock: Clock) -> None:
         """``runs`` numbers the times that the card is started."""
         self.opened = opened
         self.xruns = 0
         self.run = 0
         self.taken = b""  #: of the last write, without a lead of silence
         self._runs = runs
+        self._clock = clock
         self._pcm = opened.pcm
         self._ledger = ledger
         self._rate_hz = opened.request.rate_hz
@@ -154,7 +156,9 @@ class OutputStream:
             return 0
         at_loss = self.queued_at_loss(now)
         self._running = False
+        asked_at = self._clock.monotonic()
         avail = self._pcm.avail()  # before drop(): afterwards it says nothing
+        dropped_at = self._clock.monotonic()
         try:
             checked(self._pcm.drop())
         except PcmError:  # it has gone; its owner meets the same error at the next write
@@ -163,7 +167,10 @@ class OutputStream:
             return 0
         if avail < 0:
             return at_loss
-        return min(max(0, self.opened.buffer_frames - avail), self.opened.buffer_frames)
+        # Mostly microseconds. But the interpreter, or a busy machine, may let this thread wait
+        # between the two calls, and the card plays on.
+        played = round((dropped_at - asked_at) * self._rate_hz)
+        return min(max(0, self.opened.buffer_frames - avail - played), self.opened.buffer_frames)
 
     def rest(self, now: float) -> None:
         """Stop the card; it can be started again by a write."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from device.commands import Cue
 from device.events import (
@@ -71,6 +72,28 @@ def test_a_cut_silences_and_tells_what_was_heard() -> None:
     assert len(stage.sounded()) == heard
     assert len(stage.of(PlaybackStopped)) == 1
     assert stage.speaker.pcm is not None and stage.speaker.pcm.avail() < 9600  # still warm
+
+
+def test_a_cut_that_is_held_up_between_position_and_drop_knows_what_was_heard() -> None:
+    stage = Stage(latency_ms=8.0)
+    stage.playback.warm(True)
+    stage.run(0.2)
+    stage.say("r", ramp(RATE * 5))
+    stage.run(0.7)
+    card = stage.speaker.pcm
+    assert card is not None
+    position = card.avail
+
+    def slow_avail() -> int:
+        frames = position()
+        stage.clock.now += 0.009  # another thread has the interpreter
+        return frames
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(card, "avail", slow_avail)
+        stopped = stage.playback.cut(StopReason.BUTTON)
+    assert stopped is not None
+    assert abs(stopped.heard_ms - (len(stage.sounded()) * 1000 / RATE - 8)) <= 1
 
 
 def test_a_cut_with_nothing_to_cut_posts_nothing() -> None:
