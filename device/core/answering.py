@@ -78,6 +78,13 @@ class Answering(TurnState):
         if event.status == "failed":
             self._report("error", kind=ErrorKind.SERVICE.value, detail=event.detail)
             self._broken = True
+        elif event.status == "cancelled" and not had_audio and not self._replies.awaited:
+            # Not by us: replies that we call off are no longer current. Without a word from
+            # us the person would wait for an answer that does not come.
+            words = "the service broke off its reply before it said anything"
+            hint = "it may have taken a later sound for an interruption: ask again"
+            self._report("error", kind=ErrorKind.SERVICE.value, detail=words, hint=hint)
+            self._broken = True
         if not self._replies.awaited:
             self.deadlines.drop("no_reply")
         if not had_audio and not self._playing:

@@ -243,3 +243,23 @@ def test_a_reply_that_has_come_whole_is_no_error_when_the_service_goes() -> None
     story.happens(PlaybackStarted("r1", story.now))
     stop = PlaybackStopped("r1", "i1", StopReason.DONE, 500, story.now)
     assert PlayCue(Cue.ERROR) not in story.happens(stop)
+
+
+# --- the service breaks off ------------------------------------------------------------------
+
+
+def test_a_reply_that_the_service_breaks_off_before_a_word_is_told() -> None:
+    story = Story().thinking()
+    commands = story.happens(ReplyStarted("r1"), ReplyDone("r1", "cancelled"))
+    assert PlayCue(Cue.ERROR) in commands
+    [error] = story.reports("error")
+    assert "broke off" in str(error["detail"])
+    assert story.phase is Phase.IDLE
+
+
+def test_a_reply_that_we_called_off_is_not() -> None:
+    story = Story().thinking()
+    story.happens(ReplyStarted("r1"))
+    story.press()
+    assert PlayCue(Cue.ERROR) not in story.happens(ReplyDone("r1", "cancelled"))
+    assert story.reports("error") == []
