@@ -93,8 +93,10 @@ class SharedOutput:
             self._epoch += 1
             # Again: the value above may have been seen, and audio taken in under it.
             self._generation = next(self._generations)
-            queued = self._stream.halt(now) if self._stream is not None else 0
-            heard, cues = self._ledger.cut(queued)
+            stream = self._stream
+            queued = stream.halt(now) if stream is not None else 0
+            dry = stream.dry_frames(now) if stream is not None else 0
+            heard, cues = self._ledger.cut(queued, dry)
         return CutResult(tuple(heard), tuple(cues))
 
     # -- replies --------------------------------------------------------------------

@@ -61,6 +61,7 @@ class OutputStream:
         self._seen_at = 0.0
         self._seen_queued = 0
         self._started_at = 0.0
+        self._dry_at: float | None = None  # since then nothing was in the card's buffer
         self._fruitless = 0  # xruns that are the card's own, since it last ran for a while
 
     @property
@@ -71,6 +72,10 @@ class OutputStream:
     def has_pending(self) -> bool:
         """A block was taken only in part; it goes before any other."""
         return self._pending is not None
+
+    def dry_frames(self, now: float) -> int:
+        """How long the card has had nothing to play: what its converter held has sounded."""
+        return 0 if self._dry_at is None else max(0, round((now - self._dry_at) * self._rate_hz))
 
     def queued(self, now: float) -> int:
         """Frames in the card's buffer. An xrun is counted and the stream left stopped,
@@ -131,6 +136,7 @@ class OutputStream:
                 self._started_at = self._seen_at = now
                 self._seen_queued = 0
             self._running = True
+            self._dry_at = None
             self.taken = bytes(data[: max(0, taken - lead) * self._frame_bytes])
             self._seen_queued += taken
             self._account(pending, lead, taken)
@@ -164,6 +170,7 @@ class OutputStream:
         except PcmError:  # it has gone; its owner meets the same error at the next write
             return at_loss
         if avail == XRUN:
+            self._note_dry(now)
             return 0
         if avail < 0:
             return at_loss
@@ -171,6 +178,10 @@ class OutputStream:
         # between the two calls, and the card plays on.
         played = round((dropped_at - asked_at) * self._rate_hz)
         return min(max(0, self.opened.buffer_frames - avail - played), self.opened.buffer_frames)
+
+    def _note_dry(self, now: float) -> None:
+        """It has run dry: when all that was seen in its buffer was played, at the earliest."""
+        self._dry_at = min(now, self._seen_at + self._seen_queued / self._rate_hz)
 
     def rest(self, now: float) -> None:
         """Stop the card; it can be started again by a write."""
@@ -194,6 +205,8 @@ class OutputStream:
             self._ledger.lose(lost)
         if was_discarded or not self._running:  # not because we came too late
             self._fruitless += 1
+        elif self._dry_at is None:
+            self._note_dry(now)
         self._running = False
         self._seen_queued = 0
         checked(self._pcm.drop())  # as after a cut: the next write prepares and starts it

@@ -219,11 +219,13 @@ class Ledger:
                 marks.append(reply.first + 1)
         return max(0, min(marks) - played) if marks else None
 
-    def cut(self, queued: int) -> tuple[list[Heard], list[str]]:
+    def cut(self, queued: int, dry: int = 0) -> tuple[list[Heard], list[str]]:
         """The stream was dropped with ``queued`` frames in it: what was heard of every
-        reply, in order, and which cues were cut off. Nothing remains open."""
+        reply, in order, and which cues were cut off. Nothing remains open. ``dry``: it had
+        nothing to play for so many frames, in which the converter played what it held."""
         played = self._written - queued
-        heard = [reply.at(played - self._latency) for reply in self._replies.values()]
+        in_converter = max(0, self._latency - dry)
+        heard = [reply.at(played - in_converter) for reply in self._replies.values()]
         cues = [cue.name for cue in self._cues]
         self._replies.clear()
         self._cues.clear()

@@ -96,6 +96,18 @@ def test_a_cut_that_is_held_up_between_position_and_drop_knows_what_was_heard() 
     assert abs(stopped.heard_ms - (len(stage.sounded()) * 1000 / RATE - 8)) <= 1
 
 
+def test_a_cut_of_a_card_that_ran_dry_knows_that_the_converter_played_on() -> None:
+    stage = Stage(latency_ms=8.0)
+    stage.playback.warm(True)
+    stage.run(0.2)
+    stage.say("r", ramp(RATE * 5))
+    stage.run(0.7)
+    stage.clock.now += 0.3  # the playback thread gets no turn: all that was queued is played
+    stopped = stage.playback.cut(StopReason.BUTTON)
+    assert stopped is not None
+    assert abs(stopped.heard_ms - len(stage.sounded()) * 1000 / RATE) <= 1
+
+
 def test_a_cut_with_nothing_to_cut_posts_nothing() -> None:
     stage = Stage()
     stage.playback.warm(True)
