@@ -181,7 +181,13 @@ class CommitTurn:
 
 @dataclass(frozen=True, slots=True)
 class ClearInput:
-    """Forget uncommitted uplink audio."""
+    """Forget uplink audio that is in no turn: what was sent since the last commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonTurn:
+    """The person's turn is given up, sent or not, committed or not: nothing is to come of it,
+    and no reply that was asked for or promised and has not begun is wanted any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +225,7 @@ ServiceCommand = (
     AppendAudio
     | CommitTurn
     | ClearInput
+    | AbandonTurn
     | CancelReply
     | TruncateReply
     | SendToolResult

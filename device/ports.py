@@ -197,7 +197,7 @@ class Link(Protocol):
         """Queue a command; AppendAudio is dropped oldest first (and counted) when more
         than 60 s wait, other commands when more than 256 do. Forgotten while no session is
         wanted. The audio of a turn that the service has not taken survives a lost session,
-        until ``close`` or ClearInput."""
+        until ``close``, ClearInput or AbandonTurn."""
         ...
 
     def drain(self, token: int) -> None:

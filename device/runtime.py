@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from device.commands import (
+    AbandonTurn,
     AppendAudio,
     CancelReply,
     ClearInput,
@@ -125,6 +126,7 @@ class Runtime:
                     AppendAudio,
                     CommitTurn,
                     ClearInput,
+                    AbandonTurn,
                     CancelReply,
                     TruncateReply,
                     SendToolResult,

@@ -5,7 +5,7 @@ Implements :class:`device.ports.Link`. Loop thread only; nothing here blocks it.
 An attempt that fails is repeated with jittered back-off until `close`. A session
 that was open and is lost is *not* reopened by itself: its history is gone, so the
 core decides (it calls `open` again). Only the audio of a turn that the service had not
-taken is kept for the next session (``link_queue.py``), until `close` or ``ClearInput``.
+taken is kept for the next session (``link_queue.py``), until `close` or it is taken back.
 If the lost session was short-lived, that `open` waits its back-off first; a further
 `open` while waiting tries at once.
 """
@@ -24,7 +24,7 @@ from device.adapters.link_queue import LinkQueue
 from device.adapters.link_session import Session
 from device.adapters.link_threads import in_daemon_thread
 from device.adapters.link_tuning import LinkCounters, LinkTuning
-from device.commands import ClearInput, ServiceCommand
+from device.commands import AbandonTurn, ClearInput, ServiceCommand
 from device.core.reconnect import Backoff
 from device.errors import ParlorError
 from device.events import ErrorKind, LinkClosed, LinkFailed
@@ -121,7 +121,8 @@ class WebSocketLink:
         so it is forgotten."""
         if not self._wanted:
             return
-        if isinstance(command, ClearInput) and not self.is_open:
+        takes_back = isinstance(command, ClearInput | AbandonTurn)
+        if takes_back and not self.is_open:
             self._backlog.clear()  # there is no session that heard any of it
             return
         dropped = self._backlog.push(command)
@@ -132,7 +133,7 @@ class WebSocketLink:
         # One line per congestion, not one per chunk.
         self._shedding = bool(dropped) or (self._shedding and self.queued_audio_s > 1.0)
         if self._session is not None:
-            if isinstance(command, ClearInput):
+            if takes_back:
                 # What the service says from now on may be about the audio taken back. The
                 # backlog holds none of it any more, so nothing big moves to the outbox.
                 self._session.take_backlog()

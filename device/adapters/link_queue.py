@@ -2,8 +2,9 @@
 
 A session that dies takes with it what it was told. The audio of a turn is therefore
 kept until the service has said that it took the turn (``TurnCommitted``) or the turn
-is taken back (``ClearInput``). When the session is lost before, the audio moves back
-to the front, and the next session, which has heard nothing, hears the turn from its start.
+is taken back (``ClearInput``, ``AbandonTurn``). When the session is lost before, the
+audio moves back to the front, and the next session, which has heard nothing, hears the
+turn from its start.
 
 A turn of which a part is no longer here is never told to another session: without its
 beginning, or with a hole, it would be taken for the whole and might mean something else.
@@ -11,7 +12,7 @@ beginning, or with a hole, it would be taken for the whole and might mean someth
 
 from __future__ import annotations
 
-from device.commands import AppendAudio, ClearInput, CommitTurn, ServiceCommand
+from device.commands import AbandonTurn, AppendAudio, ClearInput, CommitTurn, ServiceCommand
 from device.providers.backlog import Backlog
 
 
@@ -38,7 +39,7 @@ class LinkQueue:
 
     def push(self, command: ServiceCommand) -> int:
         """Add ``command``; returns the bytes of audio that had to go."""
-        if isinstance(command, ClearInput):
+        if isinstance(command, ClearInput | AbandonTurn):
             self._is_lost = False
         elif self._is_lost and isinstance(command, AppendAudio | CommitTurn):
             return len(command.pcm) if isinstance(command, AppendAudio) else 0
@@ -53,7 +54,7 @@ class LinkQueue:
             IndexError: nothing waits.
         """
         command = self._waiting.pop()
-        if isinstance(command, ClearInput):
+        if isinstance(command, ClearInput | AbandonTurn):
             self._forget_turn()
         elif isinstance(command, AppendAudio | CommitTurn):
             self._forgotten += self._given.push(command)
@@ -76,7 +77,8 @@ class LinkQueue:
         Returns the bytes of audio that go with it: none, or all of a turn that is not whole.
         """
         turn = [q.pop() for q in (self._given, self._waiting) for _ in iter(q.__len__, 0)]
-        start = max((i + 1 for i, c in enumerate(turn) if isinstance(c, ClearInput)), default=0)
+        taken_back = (isinstance(c, ClearInput | AbandonTurn) for c in turn)
+        start = max((i + 1 for i, gone in enumerate(taken_back) if gone), default=0)
         if start:  # what has a hole, or was forgotten, was taken back
             self._forget_turn()
         kept = [c for c in turn[start:] if isinstance(c, AppendAudio | CommitTurn)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from device.commands import AppendAudio, ClearInput, CommitTurn, ServiceCommand
+from device.commands import AbandonTurn, AppendAudio, ClearInput, CommitTurn, ServiceCommand
 
 #: Adjacent audio is joined to messages of at most this many bytes (100 ms at 24 kHz).
 JOIN_BYTES = 4800
@@ -38,6 +38,8 @@ class Backlog:
         """Add ``command``; returns the bytes of old audio that had to go for it."""
         if isinstance(command, ClearInput):
             self._forget_uncommitted()
+        elif isinstance(command, AbandonTurn):
+            self._forget_turn()
         if not isinstance(command, AppendAudio):
             self._queue.append(command)
             self._others += 1
@@ -105,3 +107,10 @@ class Backlog:
             else:
                 kept.appendleft(command)
         self._queue = kept
+
+    def _forget_turn(self) -> None:
+        """Nor must a turn that was never sent be sent only to be taken back."""
+        kept: deque[ServiceCommand] = deque(
+            c for c in self._queue if not isinstance(c, AppendAudio | CommitTurn)
+        )
+        self._queue, self._audio, self._others = kept, 0, len(kept)

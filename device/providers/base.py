@@ -26,6 +26,8 @@ And the codec obeys these:
 5. After ``ClearInput`` it emits nothing that the service says of the audio from before it:
    ServiceSpeechStarted, ServiceSpeechStopped and TurnCommitted are always about what was
    sent since, and a reply that the service began to audio taken back is not emitted at all.
+   After ``AbandonTurn`` the same holds of a turn that was committed, by whom ever, and of every
+   reply that had been asked for or promised and had not begun.
 
 A service with a hand-shake over HTTP answers ``start`` with ``HttpRequest`` and
 ``http_answered`` with ``Connect``. One with a keep-alive of its own sets

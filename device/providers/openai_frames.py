@@ -81,7 +81,9 @@ def _turn_detection(spec: SessionSpec) -> dict[str, object] | None:
         "prefix_padding_ms": spec.vad_prefix_ms,
         "silence_duration_ms": spec.vad_silence_ms,
         "create_response": True,
-        "interrupt_response": True,
+        # What breaks off a reply is decided here, by the device: whatever it still sends while
+        # one has begun, words that lay on a slow line or its own echo, is no interruption.
+        "interrupt_response": False,
     }
 
 
@@ -118,17 +120,15 @@ def tool_result(event_id: str, call_id: str, output: str) -> str:
     return _frame("conversation.item.create", event_id, item=item)
 
 
-#: The key in a response's ``metadata`` under which the service echoes our request's name.
+#: The key in a response's ``metadata`` under which the service repeats our request's name.
 REQUEST = "request"
 
 
-def create_response(event_id: str, instructions: str, *, named: bool = False) -> str:
-    """``named``: the service is to echo ``event_id`` in the response's ``metadata``."""
-    wanted: dict[str, object] = {"instructions": instructions} if instructions else {}
-    if named:
-        wanted["metadata"] = {REQUEST: event_id}
-    if not wanted:
-        return _frame("response.create", event_id)
+def create_response(event_id: str, instructions: str) -> str:
+    """Ask for a reply; ``event_id`` is its name, which the service repeats when it begins."""
+    wanted: dict[str, object] = {"metadata": {REQUEST: event_id}}
+    if instructions:
+        wanted["instructions"] = instructions
     return _frame("response.create", event_id, response=wanted)
 
 

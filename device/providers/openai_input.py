@@ -7,8 +7,8 @@ A turn that was given up is taken back with ``input_audio_buffer.clear``. The se
 have heard it already, and say so late: then its verdicts, its item's transcript and its
 answer must not be taken for those of the turn that follows. A :class:`Barrier` tells them
 apart by the order of the answers, never by the time they take; what an abandoned turn
-caused is dropped here, and the answer that the service began by itself is called off
-(`Responses.disown`).
+caused is dropped here, and the answer to it is called off when it begins, be it the
+service's own (`Responses.expect_stray`) or one that we had asked for (`Responses.disown`).
 """
 
 from __future__ import annotations
@@ -140,13 +140,18 @@ class UserInput:
         return [SendFrame(frames.append(pcm))] if pcm else []
 
     def clear(self, now: float) -> list[Output]:
-        """Take back what was sent since the last commit."""
+        """Take back what was sent since the last commit, whoever made that."""
         self._uncommitted = 0
-        self._abandon(self._open_item)
+        self._remember_abandoned(self._open_item)
         self._open_item = ""
         event_id = self._next_id()
         self._barrier.cleared_by_us(event_id, now)
         return [SendFrame(frames.clear(event_id)), AskFence(event_id)]
+
+    def abandon(self, now: float) -> list[Output]:
+        """Take the turn back, committed or not, and whatever reply was to come of it."""
+        self._responses.disown(now)
+        return self.clear(now)
 
     def fence_passed(self, token: str, now: float) -> None:
         """All that the service said before it had our clear ``token`` has been heard."""
@@ -171,11 +176,10 @@ class UserInput:
     # --- verdicts -------------------------------------------------------------------
 
     def _is_late(self, now: float) -> bool:
-        """Said of audio that we have taken back. Without a VAD of its own the service says
-        nothing by itself: its ``committed`` answers us."""
-        return not self._spec.device_ends_turn and self._barrier.is_up(now)
+        """Said of audio that we have taken back."""
+        return self._barrier.is_up(now)
 
-    def _abandon(self, item_id: str) -> None:
+    def _remember_abandoned(self, item_id: str) -> None:
         if item_id and item_id not in self._abandoned:
             self._abandoned.append(item_id)
 
@@ -192,7 +196,7 @@ class UserInput:
         item_id = message.text("item_id")
         self._responses.user_speaks()
         if self._is_late(now):
-            self._abandon(item_id)
+            self._remember_abandoned(item_id)
             return []
         self._own(item_id)
         self._open_item = item_id
@@ -200,15 +204,16 @@ class UserInput:
 
     def _on_speech_stopped(self, message: Message, now: float) -> list[Output]:
         if self._is_late(now):
-            self._abandon(message.text("item_id"))
+            self._remember_abandoned(message.text("item_id"))
             return []
         return [Emit(ServiceSpeechStopped(message.whole("audio_end_ms")))]
 
     def _on_committed(self, message: Message, now: float) -> list[Output]:
         item_id = message.text("item_id")
         if self._is_late(now):
-            self._abandon(item_id)
-            self._responses.disown(now)
+            self._remember_abandoned(item_id)
+            if not self._spec.device_ends_turn:
+                self._responses.expect_stray(now)
             return []
         self._own(item_id)
         self._open_item = ""

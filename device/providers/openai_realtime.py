@@ -11,6 +11,8 @@ Rulings where the protocol leaves room:
   nor words nor calls, except its ReplyDone.
 - From ``input_audio_buffer.clear`` to its ``cleared`` the service speaks of audio that we
   have taken back: its verdicts, and the transcript and answer they cause, are dropped.
+- Every ``response.create`` carries a name in its ``metadata``, and the service is told not
+  to interrupt a reply by itself: which reply begins, and which ends, is never guessed.
 - ``response.create`` waits while a reply is under way or about to begin; a
   request that crossed a reply of the service's own is made again after it.
 - Truncating what was received whole and heard to the end is not sent: the service
@@ -26,6 +28,7 @@ from enum import Enum
 from urllib.parse import urlsplit
 
 from device.commands import (
+    AbandonTurn,
     AppendAudio,
     CancelReply,
     ClearInput,
@@ -239,6 +242,8 @@ class OpenAIRealtime:
                 return self._input.commit(now)
             case ClearInput():
                 return self._input.clear(now)
+            case AbandonTurn():
+                return self._input.abandon(now)
             case CancelReply(reply_id):
                 return self._responses.cancel(reply_id)
             case TruncateReply(item_id, heard_ms):

@@ -21,14 +21,11 @@ from device.events import (
 from device.providers import openai_frames as frames
 from device.providers.base import Emit, Note, Output, SendFrame, SessionSpec
 from device.providers.openai_errors import Explainer, Fault
+from device.providers.openai_promises import Promises
 from device.providers.openai_replies import Item, Reply, ReplyLedger
 from device.providers.openai_wire import Message, flatten_numbers, mapping, objects, text
 
 _STATUSES = ("completed", "cancelled", "failed", "incomplete")
-#: Requests whose refusal is still recognised.
-_REMEMBERED_REQUESTS = 16
-#: The answer to an abandoned turn begins within this time, if at all.
-UNWANTED_WITHIN_S = 5.0
 _BUSY = "conversation_already_has_active_response"
 
 
@@ -42,11 +39,8 @@ class Responses:
         self.ledger = ReplyLedger()
         #: When the silence of the service becomes a trouble, or None.
         self.due: float | None = None
-        # Replies that have not begun, in the order of what causes them. None: asked for, or
-        # promised. A time: it answers an abandoned turn, and will not begin after that.
-        self._coming: deque[float | None] = deque()
+        self._promises = Promises()
         self._held: deque[str] = deque()  # instructions of requests that wait their turn
-        self._asked: dict[str, str] = {}  # event id of a request -> its instructions
         self._unnamed = 0
         self.handlers: dict[str, Callable[[Message, float], list[Output]]] = {
             "response.created": self._on_created,
@@ -65,11 +59,6 @@ class Responses:
             "response.content_part.done": self._on_progress,
         }
 
-    @property
-    def _awaited(self) -> bool:
-        """A reply that is wanted has not begun."""
-        return None in self._coming
-
     # --- asking ---------------------------------------------------------------------
 
     def request(self, instructions: str, now: float) -> list[Output]:
@@ -85,48 +74,40 @@ class Responses:
         """
         if "" in self._held:
             self._held.remove("")
-        # The speech of this turn has interrupted the answer to any turn before it.
-        self._coming.clear()
-        self._coming.append(None)
+        self._promises.turn_taken(now)
         self._watch(now)
 
-    def disown(self, now: float) -> None:
-        """The service took a turn that we had abandoned, and answers it by itself: that
+    def expect_stray(self, now: float) -> None:
+        """The service took a turn that we had given up, and answers it by itself: that
         reply is cancelled when it begins, and nobody is told of it."""
-        self._coming.append(now + UNWANTED_WITHIN_S)
+        self._promises.stray_turn_taken(now)
 
     def refused(self, event_id: str, fault: Fault, now: float) -> list[Output] | None:
         """An error about one of our requests; None when it is about something else."""
-        if fault.code == _BUSY and event_id not in self._asked and len(self._asked) == 1:
-            event_id = next(iter(self._asked))  # servers that do not echo the event id
-        instructions = self._asked.pop(event_id, None)
-        if instructions is None:
-            return [] if fault.code == _BUSY else None
-        if fault.code == _BUSY:
+        busy = fault.code == _BUSY
+        promise = self._promises.refused(event_id) if event_id or busy else None
+        if promise is None:
+            return [] if busy else None
+        if not promise.wanted:
+            return [Note(f"a reply that nobody waits for was refused: {fault.detail}")]
+        if busy:
             # A reply of the service's own came first. Ask again when it is done;
             # until it shows itself nothing else is asked for either.
-            self._held.appendleft(instructions)
-            came_first_is_known = self.ledger.active or any(self._coming)
-            if came_first_is_known:
-                self._forget_awaited()
+            self._held.appendleft(promise.instructions)
+            if not (self.ledger.active or self._promises):
+                self._promises.wait_for_unknown()
             return []
-        self._forget_awaited()
         self._watch(now)
         return [Emit(ServiceTrouble(fault.kind, fault.detail)), *self._ask(now)]
 
     def _ask(self, now: float) -> list[Output]:
-        if not self._held or self._awaited or self.ledger.active:
+        if not self._held or self._promises.awaited or self.ledger.active:
             return []
         instructions = self._held.popleft()
         event_id = self._next_id()
-        self._asked[event_id] = instructions
-        if len(self._asked) > _REMEMBERED_REQUESTS:
-            del self._asked[next(iter(self._asked))]
-        # An answer that nobody wants may come first, or never: ours must be recognisable.
-        ambiguous = any(until is not None and now < until for until in self._coming)
-        self._coming.append(None)
+        self._promises.asked(event_id, instructions)
         self._watch(now)
-        return [SendFrame(frames.create_response(event_id, instructions, named=ambiguous))]
+        return [SendFrame(frames.create_response(event_id, instructions))]
 
     # --- calling off -------------------------------------------------------------------
 
@@ -138,6 +119,13 @@ class Responses:
             return []
         return [SendFrame(frames.cancel(self._next_id(), reply_id))]
 
+    def disown(self, now: float) -> None:
+        """Whatever was asked for or promised, and has not begun, is not wanted any more: it
+        is cancelled when it begins, and nobody is told of it."""
+        self._held.clear()
+        self._promises.disown(now)
+        self._watch(now)
+
     def user_speaks(self) -> None:
         """What was promised may never come; the next commit promises again."""
         if not self.ledger.active:
@@ -147,20 +135,20 @@ class Responses:
         """No sign of life: report it and give up what is under way."""
         words = f"no sign of a reply for {self._spec.reply_timeout_s:g} s"
         outputs: list[Output] = []
-        if self._awaited or not all(reply.disowned for reply in self.ledger.active):
+        if self._promises.awaited or not all(reply.disowned for reply in self.ledger.active):
             outputs.append(Emit(ServiceTrouble(ErrorKind.SERVICE, words)))
         for reply in self.ledger.active:
             outputs += self.cancel(reply.reply_id)
             reply.done, reply.status = True, "failed"
             if not reply.disowned:
                 outputs.append(Emit(ReplyDone(reply.reply_id, "failed", words)))
-        self._coming.clear()
+        self._promises.clear()
         self._held.clear()
         self.due = None
         return outputs
 
     def _watch(self, now: float) -> None:
-        waiting = self._awaited or self.ledger.active
+        waiting = self._promises.awaited or self.ledger.active
         self.due = now + self._spec.reply_timeout_s if waiting else None
 
     # --- tools ------------------------------------------------------------------------------
@@ -183,16 +171,14 @@ class Responses:
     def _on_created(self, message: Message, now: float) -> list[Output]:
         response = message.object("response")
         reply_id = text(response, "id") or self._invent_id()
-        request = text(mapping(response, "metadata"), frames.REQUEST)
-        return self._begin(self.ledger.entry(reply_id), now, request)
+        return self._begin(self.ledger.entry(reply_id), now, _request_of(response))
 
     def _begin(self, reply: Reply, now: float, request: str = "") -> list[Output]:
+        """``request``: the name of the request that it answers, where the service repeats it."""
         if reply.announced:
             return []
         reply.announced = True
-        if request in self._asked:
-            self._forget_awaited()  # it has come
-        elif self._is_disowned(now):
+        if not self._promises.begins(request, now):
             reply.disowned = reply.cancelled = True
             self._watch(now)
             return [SendFrame(frames.cancel(self._next_id(), reply.reply_id))]
@@ -201,18 +187,6 @@ class Responses:
             outputs.append(SendFrame(frames.cancel(self._next_id(), reply.reply_id)))
         self._watch(now)
         return outputs
-
-    def _is_disowned(self, now: float) -> bool:
-        """Whether the reply that begins now answers an abandoned turn."""
-        while self._coming:
-            until = self._coming.popleft()
-            if until is None or now < until:
-                return until is not None
-        return False
-
-    def _forget_awaited(self) -> None:
-        if None in self._coming:
-            self._coming.remove(None)
 
     def _reply_of(self, message: Message, now: float) -> tuple[Reply, list[Output]]:
         """The reply a message belongs to; it may begin with this message."""
@@ -311,7 +285,7 @@ class Responses:
         reply = self.ledger.entry(reply_id)
         if reply.done:
             return []
-        outputs = self._begin(reply, now)
+        outputs = self._begin(reply, now, _request_of(response))
         for item in objects(response, "output"):
             if text(item, "type") == "function_call" and text(item, "status") != "incomplete":
                 outputs += self._call(reply, item, text(item, "id"))
@@ -340,6 +314,10 @@ class Responses:
             outputs.append(Emit(ServiceTrouble(fault.kind, fault.detail)))
         usage = flatten_numbers(mapping(response, "usage")) or None
         return [*outputs, Emit(ReplyDone(reply.reply_id, reply.status, detail, usage))]
+
+
+def _request_of(response: Mapping[str, object]) -> str:
+    return text(mapping(response, "metadata"), frames.REQUEST)
 
 
 def _odd_end(item: Item) -> list[Output]:

@@ -68,8 +68,12 @@ class Driver:
 
     # --- a service that speaks -------------------------------------------------------
 
-    def created(self, reply_id: str = "r1") -> list[Output]:
-        return self.event("response.created", response={"id": reply_id, "status": "in_progress"})
+    def created(self, reply_id: str = "r1", request: str = "") -> list[Output]:
+        """``request``: the name of the request it answers, by a service that repeats names."""
+        response: dict[str, Any] = {"id": reply_id, "status": "in_progress"}
+        if request:
+            response["metadata"] = {"request": request}
+        return self.event("response.created", response=response)
 
     def audio(self, pcm: bytes, reply_id: str = "r1", item_id: str = "i1") -> list[Output]:
         delta = base64.b64encode(pcm).decode()
@@ -115,6 +119,16 @@ def ending(outputs: Sequence[Output]) -> tuple[str, ErrorKind | None]:
     """The one ``Disconnect``."""
     (found,) = [o for o in outputs if isinstance(o, Disconnect)]
     return found.reason, found.kind
+
+
+def asks(outputs: Sequence[Output]) -> list[str]:
+    """The instructions of every ``response.create``; each is named by its own event id."""
+    found = []
+    for event_id, frame in zip(event_ids(outputs), frames(outputs), strict=True):
+        if frame["type"] == "response.create":
+            assert frame["response"]["metadata"] == {"request": event_id}
+            found.append(frame["response"].get("instructions", ""))
+    return found
 
 
 def event_ids(outputs: Sequence[Output]) -> list[str]:

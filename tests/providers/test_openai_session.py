@@ -204,7 +204,7 @@ def test_everything_the_owner_wants_is_in_the_session() -> None:
                     "prefix_padding_ms": 200,
                     "silence_duration_ms": 700,
                     "create_response": True,
-                    "interrupt_response": True,
+                    "interrupt_response": False,
                 },
             },
             "output": {"format": {"type": "audio/pcm", "rate": 24000}, "voice": "marin"},

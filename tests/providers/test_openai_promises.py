@@ -1,0 +1,322 @@
+"""Which reply begins: told by the names of our requests, whatever crosses on the line."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from device.commands import (
+    AbandonTurn,
+    AppendAudio,
+    CancelReply,
+    ClearInput,
+    CommitTurn,
+    RequestReply,
+    SendToolResult,
+)
+from device.events import ReplyStarted, ServiceTrouble, ToolCalled, TurnCommitted
+from device.providers.base import Output, SessionSpec
+from device.providers.openai_promises import ANSWER_WITHIN_S, REQUEST_WITHIN_S, Promises
+from tests.providers.driver import URL, Driver, asks, event_ids, events, frames, kinds, notes
+
+BUFFER = "input_audio_buffer"
+AUDIO = AppendAudio(bytes(9600))
+BUSY = "conversation_already_has_active_response"
+
+
+def device_ends_turns() -> Driver:
+    return Driver(SessionSpec(url=URL, device_ends_turn=True)).ready()
+
+
+def says_a_turn(driver: Driver) -> str:
+    """The device's own turn; the name of the reply it asks for."""
+    driver.command(AUDIO)
+    outputs = driver.command(CommitTurn())
+    assert kinds(outputs) == [f"{BUFFER}.commit", "response.create"]
+    return event_ids(outputs)[1]
+
+
+def started(outputs: list[Output]) -> list[str]:
+    return [e.reply_id for e in events(outputs) if isinstance(e, ReplyStarted)]
+
+
+# --- a turn of the device's own that was taken back ------------------------------------
+
+
+def test_the_reply_to_a_turn_that_was_taken_back_is_not_taken_for_the_next_ones() -> None:
+    driver = device_ends_turns()
+    first = says_a_turn(driver)
+    assert kinds(driver.command(AbandonTurn())) == [f"{BUFFER}.clear"]
+    second = says_a_turn(driver)
+    assert driver.event(f"{BUFFER}.committed", item_id="u1") == []
+    outputs = driver.created("r1", request=first)
+    assert frames(outputs) == [{"type": "response.cancel", "response_id": "r1"}]
+    assert events(outputs) == []
+    assert driver.call("c1", reply_id="r1") == []
+    driver.event(f"{BUFFER}.cleared")
+    driver.done("r1", status="cancelled")
+    assert events(driver.event(f"{BUFFER}.committed", item_id="u2")) == [TurnCommitted("u2")]
+    assert started(driver.created("r2", request=second)) == ["r2"]
+
+
+def test_a_request_that_waited_for_its_turn_goes_with_the_turn() -> None:
+    driver = device_ends_turns()
+    says_a_turn(driver)
+    driver.command(RequestReply("and then"))
+    driver.command(AbandonTurn())
+    driver.created("r1")
+    assert asks(driver.done("r1", status="cancelled")) == []
+
+
+def test_a_server_that_repeats_no_names_is_understood_by_the_order() -> None:
+    driver = device_ends_turns()
+    says_a_turn(driver)
+    driver.command(AbandonTurn())
+    says_a_turn(driver)
+    assert started(driver.created("r1")) == []
+    assert started(driver.created("r2")) == ["r2"]
+
+
+def test_such_a_server_may_have_lost_the_request() -> None:
+    driver = device_ends_turns()
+    says_a_turn(driver)
+    driver.command(AbandonTurn())
+    driver.wait(REQUEST_WITHIN_S)
+    says_a_turn(driver)
+    assert started(driver.created("r2")) == ["r2"]
+
+
+def test_the_refusal_of_a_reply_nobody_waits_for_is_noted_not_told() -> None:
+    driver = device_ends_turns()
+    first = says_a_turn(driver)
+    driver.command(AbandonTurn())
+    error = {"code": "server_error", "event_id": first, "message": "no"}
+    outputs = driver.event("error", error=error)
+    assert events(outputs) == []
+    assert "no [server_error]" in notes(outputs)[0]
+
+
+def test_a_reply_that_begins_after_it_was_given_up_is_not_wanted() -> None:
+    driver = device_ends_turns()
+    first = says_a_turn(driver)
+    assert any(isinstance(e, ServiceTrouble) for e in events(driver.wait(60.0)))
+    assert started(driver.created("r1", request=first)) == []
+
+
+# --- two sentences at once, the service ends the turns ---------------------------------------
+
+
+def taken(driver: Driver, item_id: str) -> list[Output]:
+    return driver.event(f"{BUFFER}.committed", item_id=item_id)
+
+
+def test_the_answer_to_a_stray_sentence_is_not_taken_for_the_reply_after_a_tool_call() -> None:
+    """Both were said while the line was down; the second one's answer begins first."""
+    driver = Driver().ready()
+    taken(driver, "question")
+    driver.created("r1")
+    driver.command(ClearInput())
+    driver.call("c1", reply_id="r1")
+    driver.done("r1")
+    outputs = driver.command(SendToolResult("c1", "{}"))
+    (name,) = event_ids(outputs)[1:]
+    taken(driver, "stray")
+    assert started(driver.created("r2")) == []
+    driver.event(f"{BUFFER}.cleared")
+    assert started(driver.created("r3", request=name)) == ["r3"]
+
+
+def test_where_names_are_repeated_a_stray_answer_in_between_is_known_by_having_none() -> None:
+    driver = Driver().ready()
+    name = event_ids(driver.command(RequestReply("hello")))[0]
+    driver.created("r1", request=name)
+    driver.done("r1")
+    name = event_ids(driver.command(RequestReply("again")))[0]
+    driver.command(ClearInput())
+    taken(driver, "stray")
+    assert started(driver.created("stray answer")) == []
+    assert started(driver.created("r2", request=name)) == ["r2"]
+
+
+def test_a_stray_sentences_answer_that_is_refused_is_nobodys_loss() -> None:
+    driver = Driver().ready()
+    taken(driver, "question")
+    driver.created("r1")
+    driver.command(ClearInput())
+    taken(driver, "stray")
+    assert events(driver.event("error", error={"code": BUSY})) == []
+    assert asks(driver.done("r1")) == []
+    driver.wait(ANSWER_WITHIN_S)
+    assert started(driver.created("r2")) == ["r2"]  # told of; whether it is wanted, the core says
+
+
+def test_the_answer_to_a_turn_that_is_refused_for_another_is_asked_for_after_it() -> None:
+    """The service's own answer to an abandoned turn still ran."""
+    driver = Driver().ready()
+    driver.command(AUDIO)
+    driver.command(ClearInput())
+    taken(driver, "stray")
+    driver.created("stray answer")
+    driver.event(f"{BUFFER}.cleared")
+    taken(driver, "question")
+    assert driver.event("error", error={"code": BUSY}) == []
+    assert asks(driver.done("stray answer", status="cancelled")) == [""]
+
+
+def test_an_answer_that_was_promised_is_not_wanted_once_its_turn_is_given_up() -> None:
+    driver = Driver().ready()
+    taken(driver, "question")
+    driver.command(AbandonTurn())
+    assert started(driver.created("r1")) == []
+    driver.event(f"{BUFFER}.cleared")
+    taken(driver, "next")
+    assert started(driver.created("r2")) == ["r2"]
+
+
+# --- the ledger itself ---------------------------------------------------------------------------
+
+
+def test_a_refusal_is_about_what_it_names() -> None:
+    promises = Promises()
+    promises.asked("a", "one")
+    promises.turn_taken(0.0)
+    refused = promises.refused("a")
+    assert refused is not None and not refused.wanted
+    assert promises.refused("a") is None
+    assert promises.awaited
+
+
+def test_a_request_that_seemed_to_have_begun_begins_after_all() -> None:
+    """What came first without a name was the service's own affair."""
+    promises = Promises()
+    promises.asked("a", "one")
+    assert promises.begins("", 0.0)
+    assert promises.begins("a", 0.0)
+    assert not promises.begins("a", 0.0)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_request_that_seemed_to_have_begun_can_still_be_refused(named: bool) -> None:
+    promises = Promises()
+    promises.asked("a", "one")
+    assert promises.begins("", 0.0)
+    refused = promises.refused("a" if named else "")
+    assert refused is not None and refused.instructions == "one"
+    assert promises.refused("a") is None
+
+
+# --- any interleaving -----------------------------------------------------------------------------
+
+
+class Service:
+    """Takes frames in order, whenever it gets to it; its words lie on a slow line."""
+
+    def __init__(self) -> None:
+        self.to_do: deque[dict[str, Any]] = deque()
+        self.said: deque[tuple[str, dict[str, Any]]] = deque()
+        self.active = ""
+        self.count = 0
+
+    def is_sent(self, outputs: list[Output]) -> None:
+        for event_id, frame in zip(event_ids(outputs), frames(outputs), strict=True):
+            self.to_do.append({**frame, "event_id": event_id})
+
+    def works(self) -> None:
+        if not self.to_do:
+            return
+        frame = self.to_do.popleft()
+        match frame["type"].split(".")[-1]:
+            case "clear":
+                self._say(f"{BUFFER}.cleared")
+            case "commit":
+                self._say(f"{BUFFER}.committed", item_id=f"item of {frame['event_id']}")
+            case "create" if frame["type"] == "response.create":
+                self._begin(frame)
+            case "cancel" if frame["response_id"] == self.active:
+                self._end("cancelled")
+            case _:
+                pass
+
+    def finishes(self) -> None:
+        if self.active:
+            self._end("completed")
+
+    def _begin(self, frame: dict[str, Any]) -> None:
+        if self.active:
+            self._say("error", error={"code": BUSY, "event_id": frame["event_id"]})
+            return
+        self.count += 1
+        self.active = f"r{self.count}"
+        metadata = frame["response"]["metadata"]
+        self._say("response.created", response={"id": self.active, "metadata": metadata})
+        call = {"call_id": f"call of {metadata['request']}", "name": "tool", "arguments": "{}"}
+        self._say("response.function_call_arguments.done", response_id=self.active, **call)
+
+    def _end(self, status: str) -> None:
+        self._say("response.done", response={"id": self.active, "status": status})
+        self.active = ""
+
+    def _say(self, kind: str, **fields: Any) -> None:
+        self.said.append((kind, fields))
+
+
+STEPS = st.lists(
+    st.sampled_from(["turn", "abandon", "service", "service", "finish", "hear", "hear"]),
+    max_size=60,
+)
+
+
+@given(STEPS)
+@settings(max_examples=400)
+def test_no_interleaving_carries_out_what_a_turn_asked_for_that_was_taken_back(
+    steps: list[str],
+) -> None:
+    """A call is told of only for the turn that is waited for, and a wanted turn gets its own."""
+    driver, service = device_ends_turns(), Service()
+    waited_for = ""  # the request of the turn whose reply is wanted
+    called: list[str] = []
+    begun: list[str] = []
+    allowed: set[str] = set()
+
+    def hears() -> None:
+        if not service.said:
+            return
+        kind, fields = service.said.popleft()
+        outputs = driver.event(kind, **fields)
+        service.is_sent(outputs)
+        begun.extend(started(outputs))
+        for event in events(outputs):
+            if isinstance(event, ToolCalled):
+                called.append(event.call_id)
+                assert waited_for and event.call_id in allowed
+
+    for step in [*steps, *["service", "finish", "hear", "hear", "hear"] * (2 * len(steps) + 2)]:
+        match step:
+            case "turn" if not waited_for:
+                driver.command(AUDIO)
+                outputs = driver.command(CommitTurn())
+                service.is_sent(outputs)
+                waited_for = "a turn"
+                called.clear()
+                # The request may have to wait, or to be made again: any later name is this turn's.
+                made = int(event_ids(outputs)[0].removeprefix("parlor_"))
+                allowed = {f"call of parlor_{n}" for n in range(made, made + 10_000)}
+            case "abandon" if waited_for:
+                service.is_sent(driver.command(AbandonTurn()))
+                for reply_id in begun:
+                    service.is_sent(driver.command(CancelReply(reply_id)))
+                begun.clear()
+                waited_for = ""
+            case "service":
+                service.works()
+            case "finish":
+                service.finishes()
+            case "hear":
+                hears()
+            case _:
+                pass
+    assert not waited_for or called
