@@ -124,7 +124,7 @@ class Answering(TurnState):
         # what it still told of an earlier one must not end the turn that came after.
         ends = event.reason is not StopReason.ERROR or self._replies.is_current(event.reply_id)
         if ends:
-            self._out += [CancelReply(r) for r in self._replies.abandon()]
+            self._abandon_replies()
         if event.item_id:
             self._out.append(TruncateReply(event.item_id, event.heard_ms))
         if ends and self.phase in (Phase.SPEAKING, Phase.THINKING):

@@ -270,7 +270,7 @@ class Conversation(Linking):
         self._not_taken = 0
         if self._undecided:
             self._taken = True
-            self.deadlines.drop("no_verdict")
+            self.deadlines.drop("no_verdict", "waiting_cue")
             self._end_turn(now, "committed")
             self._out.append(ClearInput())  # the pause that followed belongs to no turn
         elif self.phase is Phase.THINKING:

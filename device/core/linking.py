@@ -8,7 +8,7 @@ how long, and what is told meanwhile, is decided here.
 from __future__ import annotations
 
 from device.commands import (
-    ClearInput,
+    AbandonTurn,
     CloseLink,
     Cue,
     DrainLine,
@@ -90,7 +90,7 @@ class Linking(Answering):
         if self._untaken and event.kind not in HOPELESS and not self._link_was_lost:
             self._say_it_again(now)
             return
-        self._out.append(ClearInput())  # what the lost session was given is not said again
+        self._out.append(AbandonTurn())  # what the lost session was given is not said again
         if event.kind not in HOPELESS:
             self._out.append(OpenLink())  # so that the light tells the truth
         if self.phase in (Phase.SPEAKING, Phase.THINKING) and self._replies.to_be_heard:
@@ -123,11 +123,13 @@ class Linking(Answering):
             self._no_service(now, reopen=False)
 
     def _due_no_link(self, now: float) -> None:
-        """A network that swallows everything lets no attempt fail before we give up."""
+        """A network that swallows everything lets no attempt fail before we give up. What an
+        attempt has told is not told again, but for what becomes of the words."""
+        words = f"no connection within {self._turn.link_wait_s:g} s"
         if not self._link_failed:
             self._link_overdue = True
-            words = f"no connection within {self._turn.link_wait_s:g} s"
             self._report("error", kind=ErrorKind.NETWORK.value, detail=words)
+        self._report("turn_forgotten", detail=words)
         self._no_service(now)
 
     def _no_service(self, now: float, reopen: bool = True) -> None:
@@ -160,6 +162,7 @@ class Linking(Answering):
         self._out.append(DrainLine(self._drain))
         self._verdict_by = now + self._service.reply_timeout_s
         self.deadlines.set("no_verdict", self._verdict_by)
+        self.deadlines.set("waiting_cue", now + self._turn.waiting_cue_s)
 
     def _on_line_drained(self, event: LineDrained, now: float) -> None:
         if self._undecided and event.token == self._drain:
@@ -194,7 +197,7 @@ class Linking(Answering):
     def _give_up(self, now: float, reason: str) -> None:
         """Listening ends without a turn."""
         self._close_uplink(reason, discard=True)
-        self._out += [ClearInput(), PlayCue(Cue.GAVE_UP)]
+        self._out += [AbandonTurn(), PlayCue(Cue.GAVE_UP)]
         self._become_idle(now)
 
     def _due_waiting_cue(self, now: float) -> None:

@@ -30,6 +30,11 @@ class Replies:
         return self._expected > 0 or any(not r.done for r in self._current.values())
 
     @property
+    def promised(self) -> bool:
+        """One that has not begun is to come."""
+        return self._expected > 0
+
+    @property
     def unheard(self) -> bool:
         """A reply that is complete has not been played to its end."""
         return any(r.has_audio and r.done and not r.heard for r in self._current.values())

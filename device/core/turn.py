@@ -8,8 +8,8 @@ concern: shared state here, the service's reply in ``answering.py``, the link in
 from __future__ import annotations
 
 from device.commands import (
+    AbandonTurn,
     CancelReply,
-    ClearInput,
     Command,
     Cue,
     CutPlayback,
@@ -103,15 +103,21 @@ class TurnState:
 
     def _abandon(self, now: float, reason: StopReason) -> None:
         """Drop the turn or reply under way, telling playback and service."""
-        if self._untaken:
+        untaken = self._untaken
+        if untaken:
             self._close_uplink(reason.value, discard=True)
             self._commit_when_stopped = False
-            self._out.append(ClearInput())
         if self._playing or self._replies.awaited:
             # Raises the epoch: what still arrives of the old reply is discarded.
             self._out.append(CutPlayback(reason))
-        self._out += [CancelReply(reply_id) for reply_id in self._replies.abandon()]
+        self._abandon_replies(and_turn=untaken)
         self.deadlines.drop("no_reply", "no_verdict")
+
+    def _abandon_replies(self, *, and_turn: bool = False) -> None:
+        """Nobody wants them any more, those that have begun and those that will."""
+        if and_turn or self._replies.promised:
+            self._out.append(AbandonTurn())
+        self._out += [CancelReply(reply_id) for reply_id in self._replies.abandon()]
 
     def _become_idle(self, now: float) -> None:
         self._move(Phase.IDLE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from device.commands import Command, Report, ShowLight, StartUplink
@@ -19,6 +20,7 @@ from device.events import (
     ServiceSpeechStarted,
     StopReason,
     Tick,
+    ToolCalled,
     TurnCommitted,
     WakeDetected,
 )
@@ -51,7 +53,8 @@ class Story:
 
     def passes(self, seconds: float) -> list[Command]:
         """Let time pass; ticks come when the core asked for them."""
-        until, commands = self.now + seconds, []
+        until = self.now + seconds
+        commands: list[Command] = []
         for _ in range(1000):
             deadline = self.core.deadline
             if deadline is None or deadline > until:
@@ -61,16 +64,27 @@ class Story:
             commands += self.happens(Tick())
         raise AssertionError("the core asks for ticks without end")
 
+    def button_down(self) -> list[Command]:
+        return self.happens(ButtonEdge(True, self.now))
+
+    def button_up(self) -> list[Command]:
+        return self.happens(ButtonEdge(False, self.now))
+
     def press(self, held_s: float = 0.1) -> list[Command]:
-        commands = self.happens(ButtonEdge(True, self.now))
+        commands = self.button_down()
         commands += self.passes(held_s)
-        commands += self.happens(ButtonEdge(False, self.now))
+        commands += self.button_up()
         return commands + self.passes(0.1)
+
+    def playback_stops(
+        self, reason: StopReason, heard_ms: int, reply: str = "r1", item: str = "i1"
+    ) -> list[Command]:
+        return self.happens(PlaybackStopped(reply, item, reason, heard_ms, self.now))
 
     # --- chapters -------------------------------------------------------------
 
     def listening(self) -> Story:
-        self.happens(WakeDetected("hey_jarvis", 0.9, 16000), LinkOpened("s"))
+        self.happens(wake(), LinkOpened("s"))
         return self
 
     def thinking(self) -> Story:
@@ -83,10 +97,8 @@ class Story:
         return self
 
     def heard_to_the_end(self, reply: str = "r1", item: str = "i1") -> list[Command]:
-        return self.happens(
-            ReplyDone(reply, "completed"),
-            PlaybackStopped(reply, item, StopReason.DONE, 2000, self.now),
-        )
+        commands = self.happens(ReplyDone(reply, "completed"))
+        return commands + self.playback_stops(StopReason.DONE, 2000, reply, item)
 
     # --- reading ----------------------------------------------------------------
 
@@ -96,6 +108,21 @@ class Story:
 
     def reports(self, event: str) -> list[dict[str, object]]:
         return reports(self.said, event)
+
+
+def wake(at_frame: int = 16000) -> WakeDetected:
+    return WakeDetected("hey_jarvis", 0.9, at_frame)
+
+
+def set_timer(story: Story, seconds: int) -> None:
+    """A turn in which the service sets a timer; its answer is not spoken."""
+    story.thinking().happens(ReplyStarted("t1"))
+    story.happens(
+        ToolCalled("t1", "c", "set_timer", json.dumps({"seconds": seconds})),
+        ReplyDone("t1", "completed"),
+        ReplyStarted("t2"),
+        ReplyDone("t2", "completed"),
+    )
 
 
 def reports(commands: list[Command], event: str) -> list[dict[str, object]]:

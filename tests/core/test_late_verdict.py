@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from device.commands import (
-    CancelReply,
+    AbandonTurn,
     ClearInput,
     CommitTurn,
     Cue,
     DrainLine,
-    FinishReply,
     PlayCue,
     StartUplink,
     StopUplink,
@@ -23,21 +20,19 @@ from device.events import (
     LinkClosed,
     LinkOpened,
     PlaybackStarted,
-    PlaybackStopped,
     ReplyAudioReceived,
-    ReplyDone,
     ReplyStarted,
     ServiceSpeechStarted,
     SpeechEnded,
     SpeechStarted,
-    StopReason,
     TurnCommitted,
     UplinkStopped,
-    WakeDetected,
 )
-from tests.core.story import Story, kinds
+from tests.core.story import Story, kinds, wake
 
 HELD = StopUplink(undecided=True)
+
+
 GAVE_UP = PlayCue(Cue.GAVE_UP)
 
 
@@ -86,7 +81,7 @@ def test_a_cough_that_the_service_takes_for_no_turn_is_no_error() -> None:
     story.happens(LineDrained(1))
     assert story.passes(VERDICT_GRACE_S - 0.01) == []
     commands = story.passes(0.02)
-    assert kinds(commands)[:2] == ["ClearInput", "PlayCue"]
+    assert kinds(commands)[:2] == ["AbandonTurn", "PlayCue"]
     assert GAVE_UP in commands
     [told] = story.reports("not_taken")
     assert "took no turn" in str(told["detail"])
@@ -98,7 +93,7 @@ def test_a_service_that_takes_no_turn_again_and_again_is_told_of() -> None:
     story = unanswered()
     story.happens(LineDrained(1))
     story.passes(VERDICT_GRACE_S)
-    story.happens(WakeDetected("hey_jarvis", 0.9, 200000))
+    story.happens(wake(200000))
     story.happens(SpeechStarted(210000), SpeechEnded(230000))
     story.passes(5.0)
     story.happens(LineDrained(2))
@@ -144,8 +139,8 @@ def test_a_line_that_never_drains_is_given_up_and_told() -> None:
 
 def test_the_answer_to_an_earlier_question_means_nothing() -> None:
     story = unanswered()
-    commands = story.happens(WakeDetected("hey_jarvis", 0.9, 200000))
-    assert commands.index(ClearInput()) < commands.index(StartUplink(200000))
+    commands = story.happens(wake(200000))
+    assert commands.index(AbandonTurn()) < commands.index(StartUplink(200000))
     story.happens(SpeechStarted(210000), SpeechEnded(230000))
     assert DrainLine(2) in story.passes(5.0)
     story.happens(LineDrained(1))
@@ -156,7 +151,7 @@ def test_the_answer_to_an_earlier_question_means_nothing() -> None:
 
 def test_the_button_ends_the_wait() -> None:
     story = unanswered()
-    assert ClearInput() in story.press()
+    assert AbandonTurn() in story.press()
     assert story.phase is Phase.IDLE
     assert story.happens(LineDrained(1)) == []
     assert GAVE_UP not in story.passes(20.0)
@@ -175,6 +170,7 @@ def test_a_device_that_ends_its_turns_itself_does_not_ask() -> None:
     story.happens(SpeechStarted(17000), SpeechEnded(40000))
     story.passes(5.0)
     assert CommitTurn() in story.happens(UplinkStopped(120000))
+    assert "DrainLine" not in kinds(story.said)
 
 
 # --- the link is down ------------------------------------------------------------------------
@@ -182,7 +178,7 @@ def test_a_device_that_ends_its_turns_itself_does_not_ask() -> None:
 
 def test_with_the_link_down_nothing_more_of_the_room_is_kept_after_a_pause() -> None:
     story = Story()
-    story.happens(WakeDetected("hey_jarvis", 0.9, 16000), SpeechStarted(17000))
+    story.happens(wake(), SpeechStarted(17000))
     story.passes(1.0)
     story.happens(SpeechEnded(33000))
     assert "StopUplink" not in kinds(story.passes(4.9))
@@ -206,60 +202,3 @@ def test_a_link_lost_while_the_verdict_is_awaited_is_asked_again() -> None:
     assert story.happens(LineDrained(1)) == []
     story.happens(TurnCommitted("u"))
     assert story.phase is Phase.THINKING
-
-
-# --- the service goes while it speaks ------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", [ErrorKind.NETWORK, ErrorKind.SERVICE, ErrorKind.QUOTA])
-def test_a_reply_that_breaks_off_is_an_error_at_once(kind: ErrorKind) -> None:
-    story = Story().speaking()
-    story.happens(LinkClosed("going away", kind))
-    assert [(e["kind"], e["detail"]) for e in story.reports("error")] == [(kind, "going away")]
-    assert story.light == "error"
-
-
-def test_what_has_arrived_is_played_though_nothing_was_audible_yet() -> None:
-    story = Story().thinking()
-    story.happens(ReplyStarted("r1"), ReplyAudioReceived("r1", "i1", 500.0))
-    commands = story.happens(LinkClosed("going away", ErrorKind.SERVICE))
-    assert FinishReply("r1") in commands
-    assert not {"CutPlayback", "PlayCue"} & set(kinds(commands))
-    assert len(story.reports("error")) == 1
-    story.happens(PlaybackStarted("r1", story.now))
-    assert story.phase is Phase.SPEAKING
-    stop = PlaybackStopped("r1", "i1", StopReason.DONE, 500, story.now)
-    commands = story.happens(stop)
-    assert PlayCue(Cue.ERROR) in commands
-    assert CancelReply("r1") not in commands
-    assert story.phase is Phase.IDLE
-
-
-def test_a_reply_that_has_come_whole_is_no_error_when_the_service_goes() -> None:
-    story = Story().thinking()
-    story.happens(ReplyStarted("r1"), ReplyAudioReceived("r1", "i1", 500.0))
-    story.happens(ReplyDone("r1", "completed"), LinkClosed("bye", ErrorKind.SERVICE))
-    assert story.reports("error") == []
-    story.happens(PlaybackStarted("r1", story.now))
-    stop = PlaybackStopped("r1", "i1", StopReason.DONE, 500, story.now)
-    assert PlayCue(Cue.ERROR) not in story.happens(stop)
-
-
-# --- the service breaks off ------------------------------------------------------------------
-
-
-def test_a_reply_that_the_service_breaks_off_before_a_word_is_told() -> None:
-    story = Story().thinking()
-    commands = story.happens(ReplyStarted("r1"), ReplyDone("r1", "cancelled"))
-    assert PlayCue(Cue.ERROR) in commands
-    [error] = story.reports("error")
-    assert "broke off" in str(error["detail"])
-    assert story.phase is Phase.IDLE
-
-
-def test_a_reply_that_we_called_off_is_not() -> None:
-    story = Story().thinking()
-    story.happens(ReplyStarted("r1"))
-    story.press()
-    assert PlayCue(Cue.ERROR) not in story.happens(ReplyDone("r1", "cancelled"))
-    assert story.reports("error") == []

@@ -5,17 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.commands import (
-    Command,
-    Cue,
-    CutPlayback,
-    MaskOwnSound,
-    PlayCue,
-    StartUplink,
-)
+from device.commands import Command, Cue, CutPlayback, MaskOwnSound, PlayCue, StartUplink
 from device.core.own_sounds import ECHO_TAIL_S, LONGEST_CUE_S, OwnSounds
 from device.events import (
-    ButtonEdge,
     CueFinished,
     LinkOpened,
     Part,
@@ -23,10 +15,8 @@ from device.events import (
     SpeechEnded,
     SpeechStarted,
     StopReason,
-    WakeDetected,
 )
-from tests.core.story import Story
-from tests.core.test_appliance import set_timer
+from tests.core.story import Story, set_timer, wake
 
 PRESS_S = 0.01
 
@@ -65,7 +55,7 @@ def test_a_cue_whose_end_is_never_told_does_not_mask_for_ever() -> None:
 
 def test_the_waiting_cue_is_not_played_into_speech_but_into_the_first_pause() -> None:
     story = Story(turn={"silence_ms": 700})
-    story.happens(WakeDetected("hey_jarvis", 0.9, 16000), SpeechStarted(17000))
+    story.happens(wake(), SpeechStarted(17000))
     assert PlayCue(Cue.WAITING) not in story.passes(3.0)
     story.happens(SpeechEnded(60000))
     assert PlayCue(Cue.WAITING) not in story.passes(0.3)  # a breath
@@ -79,7 +69,7 @@ def test_the_waiting_cue_is_not_played_into_speech_but_into_the_first_pause() ->
 
 def test_a_breath_at_the_moment_the_cue_is_due_is_no_pause() -> None:
     story = Story(turn={"silence_ms": 700})
-    story.happens(WakeDetected("hey_jarvis", 0.9, 16000), SpeechStarted(17000))
+    story.happens(wake(), SpeechStarted(17000))
     story.passes(1.4)
     story.happens(SpeechEnded(38000))
     assert PlayCue(Cue.WAITING) not in story.passes(0.2)
@@ -89,7 +79,7 @@ def test_a_breath_at_the_moment_the_cue_is_due_is_no_pause() -> None:
 
 def test_a_link_that_opened_meanwhile_needs_no_cue() -> None:
     story = Story()
-    story.happens(WakeDetected("hey_jarvis", 0.9, 16000), SpeechStarted(17000))
+    story.happens(wake(), SpeechStarted(17000))
     story.passes(2.0)
     story.happens(LinkOpened("s"), SpeechEnded(60000))
     assert PlayCue(Cue.WAITING) not in story.passes(2.0)
@@ -98,7 +88,7 @@ def test_a_link_that_opened_meanwhile_needs_no_cue() -> None:
 def test_the_wake_word_over_a_cue_cuts_the_cue_and_masks_no_word() -> None:
     story = Story().listening()
     assert PlayCue(Cue.GAVE_UP) in story.passes(5.05)
-    commands = story.happens(WakeDetected("hey_jarvis", 0.9, 90000))
+    commands = story.happens(wake(90000))
     assert commands.index(CutPlayback(StopReason.WAKE)) < commands.index(StartUplink(90000))
     assert masks(commands + story.happens(CueFinished("gave_up")) + story.passes(1.0)) == []
 
@@ -107,7 +97,7 @@ def test_the_wake_word_over_a_ring_masks_no_word() -> None:
     story = Story()
     set_timer(story, 60)
     story.passes(61.0)
-    commands = story.happens(WakeDetected("hey_jarvis", 0.9, 90000))
+    commands = story.happens(wake(90000))
     assert CutPlayback(StopReason.WAKE) in commands
     assert masks(commands + story.passes(1.0)) == []
 
@@ -116,7 +106,7 @@ def test_a_press_over_a_cue_masks_its_echo_only() -> None:
     story = Story().listening()
     assert PlayCue(Cue.GAVE_UP) in story.passes(5.05)
     story.happens(CueFinished("gave_up"))  # cut by the press's edge
-    assert masks(story.happens(ButtonEdge(True, story.now))) == [True]
+    assert masks(story.button_down()) == [True]
     assert masks(story.passes(ECHO_TAIL_S + 0.01)) == [False]
 
 

@@ -1,4 +1,4 @@
-"""A link under test on a real loop and a real loopback socket; waits for events, never sleeps."""
+"""A link under test on a real loop and a real loopback socket; waits for what happens."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import random
 import socket
 import ssl
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from device.adapters.link import WebSocketLink
 from device.adapters.link_tuning import LinkTuning
-from device.events import Event, LinkFailed
-from device.fakes_link import ScriptedServer, ServerSession
+from device.events import Event, LinkFailed, LinkOpened
+from device.fakes_link import Script, ScriptedServer, ServerSession
 from device.providers.base import Codec, SessionSpec
 from device.providers.openai_realtime import OpenAIRealtime
 from device.settings import ServiceSettings
@@ -36,7 +37,10 @@ class SystemClock:
 
 @dataclass
 class Rig:
-    """``url`` may be a callable, for an address that is known only later."""
+    """``url`` may be a callable, for an address that is known only later.
+
+    ``sessions`` is the server's side of it, where :func:`opened` made the server.
+    """
 
     url: str | Callable[[], str]
     tuning: LinkTuning = QUICK
@@ -44,6 +48,7 @@ class Rig:
     handshake_timeout_s: float = 8.0
     ssl_context: Callable[[], ssl.SSLContext] = ssl.create_default_context
     codec: Callable[[SessionSpec], Codec] = OpenAIRealtime
+    sessions: list[ServerSession] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.events: list[Event] = []
@@ -84,6 +89,29 @@ class Rig:
         return await self.until(LinkFailed, count)
 
 
+@asynccontextmanager
+async def opened(script: Script, **options: Any) -> AsyncIterator[Rig]:
+    """A link that has been opened to a server which does ``script``; stopped in the end.
+
+    ``options`` are fields of :class:`Rig`.
+    """
+    async with ScriptedServer(script) as server:
+        rig = Rig(server.url, sessions=server.sessions, **options)
+        try:
+            rig.link.open()
+            await rig.until(LinkOpened)
+            yield rig
+        finally:
+            await rig.link.stop()
+
+
+async def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for what no event of the link tells: the doing of a thread, or of the server."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run ``test`` on a fresh loop; no task may remain and no exception go unseen."""
     unseen: list[dict[str, Any]] = []
@@ -108,6 +136,13 @@ async def quiet(session: ServerSession) -> None:
     await session.rest()
 
 
+async def deaf(session: ServerSession) -> None:
+    """Greets, and is then cut off without a word: it reads nothing and answers no ping."""
+    await session.greet()
+    session.connection.transport.pause_reading()
+    await asyncio.Event().wait()
+
+
 def no_server_url() -> str:
     """An address at which nothing listens: the port was free a moment ago."""
     with socket.socket() as probe:
@@ -121,7 +156,10 @@ __all__ = [
     "Rig",
     "ScriptedServer",
     "ServerSession",
+    "deaf",
     "no_server_url",
+    "opened",
     "quiet",
     "run",
+    "wait_until",
 ]

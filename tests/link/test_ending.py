@@ -11,17 +11,9 @@ from typing import Any
 import pytest
 
 from device.commands import AppendAudio, CancelReply, RequestReply
-from device.events import (
-    ErrorKind,
-    LinkClosed,
-    LinkFailed,
-    LinkOpened,
-    ReplyAudio,
-    ReplyStarted,
-)
-from tests.link.rig import QUICK, Rig, ScriptedServer, ServerSession, quiet, run
-
-SECOND = 48_000  # bytes of PCM
+from device.events import ErrorKind, LinkClosed, LinkFailed, LinkOpened, ReplyAudio, ReplyStarted
+from tests.link.rig import QUICK, Rig, ServerSession, deaf, opened, quiet, run, wait_until
+from tests.link.talk import SECOND
 
 # --- losing it ---------------------------------------------------------------------------
 
@@ -40,9 +32,7 @@ def test_closed_by_the_service_in_the_middle_of_a_reply_and_opened_again() -> No
         await session.connection.close(1011, "out of memory")
 
     async def test() -> None:
-        async with ScriptedServer(script) as server:
-            rig = Rig(server.url)
-            rig.link.open()
+        async with opened(script) as rig:
             closed = await rig.until(LinkClosed)
             assert closed.kind is ErrorKind.SERVICE
             assert "out of memory" in closed.reason
@@ -62,17 +52,18 @@ def test_a_session_that_was_lost_is_not_reopened_unasked_nor_in_a_hurry() -> Non
         await session.greet()
 
     async def test() -> None:
-        async with ScriptedServer(script) as server:
-            tuning = replace(QUICK, backoff_base_s=3600, backoff_cap_s=3600)
-            rig = Rig(server.url, tuning=tuning)
-            rig.link.open()
+        async with opened(script) as rig:
+            await rig.until(LinkClosed)
+            await asyncio.sleep(0.1)  # several times its back-off
+            assert len(rig.sessions) == 1
+        tuning = replace(QUICK, backoff_base_s=3600, backoff_cap_s=3600)
+        async with opened(script, tuning=tuning) as rig:
             await rig.until(LinkClosed)
             rig.link.open()  # as a core does that wants it back: it waits its back-off
             await asyncio.sleep(0.05)
-            assert len(server.sessions) == 1
+            assert len(rig.sessions) == 1
             rig.link.open()  # as a person does who says the wake word: at once
             await rig.until(LinkOpened, 2)
-            await rig.link.stop()
 
     run(test)
 
@@ -90,11 +81,8 @@ def test_a_connection_that_is_reset() -> None:
         reset(session)
 
     async def test() -> None:
-        async with ScriptedServer(script) as server:
-            rig = Rig(server.url)
-            rig.link.open()
+        async with opened(script) as rig:
             assert (await rig.until(LinkClosed)).kind is ErrorKind.NETWORK
-            await rig.link.stop()
 
     run(test)
 
@@ -105,20 +93,11 @@ IMPATIENT = replace(QUICK, ping_interval_s=0.05, silence_limit_s=0.4)
 @pytest.mark.parametrize("talking", [False, True])
 def test_a_peer_that_has_vanished_is_found_out_and_holds_up_nothing(talking: bool) -> None:
     """Half-open: the peer reads nothing, so a library's ping could not even be written."""
-    deaf = asyncio.Event()
-
-    async def script(session: ServerSession) -> None:
-        await session.greet()
-        session.connection.transport.pause_reading()
-        deaf.set()
-        await asyncio.Event().wait()
 
     async def test() -> None:
-        async with ScriptedServer(script) as server:
-            rig = Rig(server.url, tuning=IMPATIENT)
-            rig.link.open()
-            await rig.until(LinkOpened)
-            await deaf.wait()
+        async with opened(deaf, tuning=IMPATIENT) as rig:
+            server_side = rig.sessions[0].connection.transport
+            await wait_until(lambda: not server_side.is_reading())
             if talking:
                 audio = AppendAudio(bytes(SECOND))
                 for _ in range(400):  # far more than all buffers on the way hold
@@ -129,20 +108,15 @@ def test_a_peer_that_has_vanished_is_found_out_and_holds_up_nothing(talking: boo
             closed = await rig.until(LinkClosed)
             assert closed.kind is ErrorKind.NETWORK
             assert "silent" in closed.reason
-            await rig.link.stop()
 
     run(test)
 
 
 def test_a_quiet_peer_that_answers_pings_is_kept() -> None:
     async def test() -> None:
-        async with ScriptedServer(quiet) as server:
-            rig = Rig(server.url, tuning=replace(IMPATIENT, silence_limit_s=2.0))
-            rig.link.open()
-            await rig.until(LinkOpened)
+        async with opened(quiet, tuning=replace(IMPATIENT, silence_limit_s=2.0)) as rig:
             await asyncio.sleep(2.5)
             assert rig.link.is_open
-            await rig.link.stop()
 
     run(test)
 
@@ -152,17 +126,14 @@ def test_a_quiet_peer_that_answers_pings_is_kept() -> None:
 
 def test_an_orderly_end() -> None:
     async def test() -> None:
-        async with ScriptedServer(quiet) as server:
-            rig = Rig(server.url)
-            rig.link.open()
-            await rig.until(LinkOpened)
+        async with opened(quiet) as rig:
             rig.link.close("idle")
             assert rig.events[-1] == LinkClosed("idle")
             assert not rig.link.is_open
             rig.link.open()  # while the old one is still closing
             await rig.until(LinkOpened, 2)
             await rig.link.stop()
-            first, second = server.sessions
+            first, second = rig.sessions
             assert first.connection.close_code == second.connection.close_code == 1000
             assert len(rig.of(LinkClosed)) == 2
 
@@ -170,19 +141,20 @@ def test_an_orderly_end() -> None:
 
 
 def test_nothing_is_posted_after_the_farewell() -> None:
+    rigs: list[Rig] = []
+
     async def script(session: ServerSession) -> None:
         await session.greet()
         await session.next("response.create")
-        await session.reply(bytes(100))
+        rigs[0].link.close("no more")
+        await session.reply(bytes(100))  # the farewell has not reached the server yet
         await session.rest()
 
     async def test() -> None:
-        async with ScriptedServer(script) as server:
-            rig = Rig(server.url)
-            rig.link.open()
-            await rig.until(LinkOpened)
+        async with opened(script) as rig:
+            rigs.append(rig)
             rig.link.send(RequestReply())
-            rig.link.close("no more")
+            await rig.until(LinkClosed)
             await rig.link.stop()
             assert rig.events == [LinkOpened("sess_1"), LinkClosed("no more")]
 
@@ -190,16 +162,8 @@ def test_nothing_is_posted_after_the_farewell() -> None:
 
 
 def test_stopping_does_not_wait_for_a_dead_peer() -> None:
-    async def script(session: ServerSession) -> None:
-        await session.greet()
-        session.connection.transport.pause_reading()
-        await asyncio.Event().wait()
-
     async def test() -> None:
-        async with ScriptedServer(script) as server:
-            rig = Rig(server.url)
-            rig.link.open()
-            await rig.until(LinkOpened)
+        async with opened(deaf) as rig:
             for _ in range(400):
                 rig.link.send(AppendAudio(bytes(SECOND)))
             await asyncio.sleep(0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import threading
 from dataclasses import replace
 
@@ -11,8 +10,18 @@ from device.commands import AppendAudio, ClearInput
 from device.events import LineDrained, LinkClosed, LinkOpened, ReplyAudio, ReplyDone, TurnCommitted
 from device.providers.base import Connect, Output, SessionSpec
 from device.providers.openai_realtime import OpenAIRealtime
-from tests.link.rig import QUICK, Rig, ScriptedServer, ServerSession, quiet, run
-from tests.link.test_session import CHUNK, appended, received_by
+from tests.link.rig import (
+    QUICK,
+    Rig,
+    ScriptedServer,
+    ServerSession,
+    deaf,
+    opened,
+    quiet,
+    run,
+    wait_until,
+)
+from tests.link.talk import CHUNK, SECOND, all_heard, reply_in_parts
 
 
 class Watched(OpenAIRealtime):
@@ -36,19 +45,17 @@ class Watched(OpenAIRealtime):
 
 def test_a_line_is_drained_after_all_that_waited_was_received() -> None:
     async def test() -> None:
-        async with ScriptedServer(quiet) as server:
-            rig = Rig(server.url)
-            rig.link.open()
-            await rig.until(LinkOpened)
+        async with opened(quiet) as rig:
+            server_side = rig.sessions[0].connection.transport
+            server_side.pause_reading()
             for _ in range(50):
                 rig.link.send(AppendAudio(bytes(CHUNK)))
             rig.link.drain(7)
+            await asyncio.sleep(0.1)
+            assert rig.of(LineDrained) == []
+            server_side.resume_reading()
             assert (await rig.until(LineDrained)).token == 7
-            await received_by(server.sessions[0], "input_audio_buffer.append")
-            async with asyncio.timeout(20):
-                while len(appended(server.sessions[0])) < 50 * CHUNK:
-                    await asyncio.sleep(0.01)
-            await rig.link.stop()
+            assert len(await all_heard(rig.sessions[0], 50 * CHUNK)) == 50 * CHUNK
 
     run(test)
 
@@ -70,13 +77,8 @@ def test_what_was_said_before_is_told_before_also_what_is_decoded_beside_the_loo
         await session.rest()
 
     async def test() -> None:
-        async with ScriptedServer(script) as server:
-            rig = Rig(server.url, codec=Slow)
-            rig.link.open()
-            await rig.until(LinkOpened)
-            async with asyncio.timeout(20):
-                while not decoding.is_set():
-                    await asyncio.sleep(0.01)
+        async with opened(script, codec=Slow) as rig:
+            await wait_until(decoding.is_set)
             rig.link.drain(1)
             await asyncio.sleep(0.2)
             assert rig.of(LineDrained) == []
@@ -84,39 +86,29 @@ def test_what_was_said_before_is_told_before_also_what_is_decoded_beside_the_loo
             await rig.until(LineDrained)
             kinds = [type(e) for e in rig.events]
             assert kinds.index(ReplyAudio) < kinds.index(TurnCommitted) < kinds.index(LineDrained)
-            await rig.link.stop()
 
     run(test)
 
 
 def test_what_the_service_could_not_write_yet_comes_before_the_fence_too() -> None:
     """Its words wait behind a reply that fills the line; a pong of its own would overtake them."""
-    pcm = bytes(48_000)
 
     async def script(session: ServerSession) -> None:
         await session.greet()
         await session.next("input_audio_buffer.append")
-        ids = {"response_id": "r1", "item_id": "i1"}
-        await session.send("response.created", response={"id": "r1"})
-        for _ in range(200):  # far more than all buffers on the way hold
-            delta = base64.b64encode(pcm).decode()
-            await session.send("response.output_audio.delta", delta=delta, **ids)
-        await session.send("response.done", response={"id": "r1", "status": "completed"})
+        more_than_all_buffers_hold = [bytes(SECOND)] * 200
+        await reply_in_parts(session, more_than_all_buffers_hold)
         await session.send("input_audio_buffer.committed", item_id="u1")
         await session.rest()
 
     async def test() -> None:
-        async with ScriptedServer(script) as server:
-            rig = Rig(server.url)
-            rig.link.open()
-            await rig.until(LinkOpened)
+        async with opened(script) as rig:
             rig.link.send(AppendAudio(bytes(CHUNK)))
             await rig.until(ReplyAudio)
             rig.link.drain(1)
             await rig.until(LineDrained)
             kinds = [type(e) for e in rig.events]
             assert kinds.index(ReplyDone) < kinds.index(TurnCommitted) < kinds.index(LineDrained)
-            await rig.link.stop()
 
     run(test)
 
@@ -135,20 +127,15 @@ def test_the_codecs_own_fence_comes_back_to_it_in_the_order_of_what_was_said() -
         await session.rest()
 
     async def test() -> None:
-        async with ScriptedServer(script) as server:
-            rig = Rig(server.url, codec=codec)
-            rig.link.open()
+        async with opened(script, codec=codec) as rig:
             await rig.until(TurnCommitted, 30)
             rig.link.send(ClearInput())
             rig.link.drain(1)
             await rig.until(LineDrained)
-            async with asyncio.timeout(20):
-                while not codecs[0].passed:
-                    await asyncio.sleep(0.01)
+            await wait_until(lambda: bool(codecs[0].passed))
             [(token, decoded)] = codecs[0].passed
             assert token.startswith("parlor_")
             assert decoded == 32
-            await rig.link.stop()
 
     run(test)
 
@@ -159,19 +146,10 @@ def test_without_pings_a_fence_is_a_matter_of_time() -> None:
             outputs = super().start(now)
             return [replace(o, pings=False) if isinstance(o, Connect) else o for o in outputs]
 
-    async def deaf(session: ServerSession) -> None:
-        await session.greet()
-        session.connection.transport.pause_reading()
-        await asyncio.Event().wait()
-
     async def test() -> None:
-        async with ScriptedServer(deaf) as server:
-            rig = Rig(server.url, codec=NoPings, tuning=replace(QUICK, blind_fence_s=0.1))
-            rig.link.open()
-            await rig.until(LinkOpened)
+        async with opened(deaf, codec=NoPings, tuning=replace(QUICK, blind_fence_s=0.1)) as rig:
             rig.link.drain(3)
             assert (await rig.until(LineDrained)).token == 3
-            await rig.link.stop()
 
     run(test)
 
@@ -180,7 +158,7 @@ def test_a_fence_goes_with_its_session() -> None:
     async def test() -> None:
         async with ScriptedServer(quiet) as server:
             rig = Rig(server.url)
-            rig.link.drain(1)
+            rig.link.drain(1)  # of a session that is not open
             rig.link.open()
             await rig.until(LinkOpened)
             server.sessions[0].connection.transport.pause_reading()

@@ -29,8 +29,18 @@ from device.providers.base import SessionSpec
 from device.providers.openai_realtime import OpenAIRealtime
 from device.runtime import Runtime
 from device.settings import ServiceSettings, Settings
-from tests.link.rig import QUICK, Rig, ScriptedServer, ServerSession, SystemClock, quiet, run
-from tests.link.test_session import CHUNK, SECOND, appended, received_by, speech
+from tests.link.rig import (
+    QUICK,
+    Rig,
+    ScriptedServer,
+    ServerSession,
+    SystemClock,
+    deaf,
+    opened,
+    quiet,
+    run,
+)
+from tests.link.talk import CHUNK, SECOND, all_heard, appended, received_by, speech
 
 PROBING = replace(QUICK, probe_s=0.3)
 
@@ -38,21 +48,6 @@ PROBING = replace(QUICK, probe_s=0.3)
 def say(rig: Rig, said: bytes) -> None:
     for start in range(0, len(said), CHUNK):
         rig.link.send(AppendAudio(said[start : start + CHUNK]))
-
-
-async def all_heard(session: ServerSession, size: int) -> bytes:
-    """What the server was sent, once it is ``size`` bytes."""
-    async with asyncio.timeout(20):
-        while len(appended(session)) < size:
-            await asyncio.sleep(0.01)
-    return appended(session)
-
-
-async def deaf(session: ServerSession) -> None:
-    """Greets, and is then cut off without a word: it reads nothing and answers no ping."""
-    await session.greet()
-    session.connection.transport.pause_reading()
-    await asyncio.Event().wait()
 
 
 async def commits(session: ServerSession) -> None:
@@ -168,33 +163,26 @@ def test_a_dead_link_is_noticed_when_somebody_speaks_and_the_next_one_hears_it_a
 
 def test_a_link_that_lives_is_not_disturbed_by_the_question() -> None:
     async def test() -> None:
-        async with ScriptedServer(quiet) as server:
-            rig = Rig(server.url, tuning=replace(QUICK, probe_s=2.0))
-            rig.link.open()
-            await rig.until(LinkOpened)
+        async with opened(quiet, tuning=replace(QUICK, probe_s=2.0)) as rig:
             said = speech(1)
             rig.link.open()
             rig.link.open()
             say(rig, said)
-            assert await all_heard(server.sessions[0], len(said)) == said
+            assert await all_heard(rig.sessions[0], len(said)) == said
             await asyncio.sleep(2.5)
             assert rig.of(LinkClosed) == []
-            assert appended(server.sessions[0]) == said
+            assert appended(rig.sessions[0]) == said
             await rig.link.stop()
-            assert len(server.sessions) == 1
+            assert len(rig.sessions) == 1
 
     run(test)
 
 
 def test_an_idle_link_is_not_probed() -> None:
     async def test() -> None:
-        async with ScriptedServer(deaf) as dead:
-            rig = Rig(dead.url, tuning=replace(QUICK, probe_s=0.05))
-            rig.link.open()
-            await rig.until(LinkOpened)
+        async with opened(deaf, tuning=replace(QUICK, probe_s=0.05)) as rig:
             await asyncio.sleep(0.5)
             assert rig.of(LinkClosed) == []
-            await rig.link.stop()
 
     run(test)
 
@@ -221,13 +209,10 @@ def test_a_turn_that_the_service_took_is_not_sent_to_the_next_session() -> None:
 
 def test_a_turn_that_is_taken_back_when_the_link_is_lost_is_not_sent_at_all() -> None:
     async def test() -> None:
-        async with ScriptedServer(quiet) as server:
-            rig = Rig(server.url)
-            rig.link.open()
-            await rig.until(LinkOpened)
+        async with opened(quiet) as rig:
             say(rig, speech(1))
-            await received_by(server.sessions[0], "input_audio_buffer.append")
-            server.sessions[0].connection.transport.abort()
+            await received_by(rig.sessions[0], "input_audio_buffer.append")
+            rig.sessions[0].connection.transport.abort()
             await rig.until(LinkClosed)
             assert rig.link.queued_audio_s == 1
             rig.link.send(ClearInput())
@@ -235,8 +220,7 @@ def test_a_turn_that_is_taken_back_when_the_link_is_lost_is_not_sent_at_all() ->
             rig.link.open()
             await rig.until(LinkOpened, 2)
             rig.link.send(AppendAudio(b"\7\7"))
-            assert await all_heard(server.sessions[1], 2) == b"\7\7"
+            assert await all_heard(rig.sessions[1], 2) == b"\7\7"
             assert rig.of(LinkFailed) == []
-            await rig.link.stop()
 
     run(test)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
+from device.adapters.alsa import Pcm, PcmRequest
 from device.adapters.alsa_playback import AlsaPlayback
 from device.adapters.alsa_reopen import reopen_backoff
 from device.audio.far_end import FarEndReports
@@ -41,10 +42,14 @@ class Stage:
             downlink_rate_hz=downlink_hz,
             post=self.events.append,
             clock=self.clock,
-            opener=self.speaker.open,
+            opener=self.open,
             backoff=reopen_backoff(Random(1)),
             far_end=far_end,
         )
+
+    def open(self, request: PcmRequest) -> Pcm:
+        """The opener; a stage with another card has its own."""
+        return self.speaker.open(request)
 
     def run(self, seconds: float) -> None:
         """Let the playback thread work for so long."""
@@ -62,6 +67,27 @@ class Stage:
 
     def finish(self, reply: str) -> None:
         self.playback.finish(self.playback.epoch, reply)
+
+    def say_all(self, reply: str, samples: Samples, item: str = "item") -> None:
+        """A whole reply arrives."""
+        self.say(reply, samples, item)
+        self.finish(reply)
+
+    # --- chapters -------------------------------------------------------------
+
+    def warmed_up(self) -> Self:
+        """The card runs, and nothing is said yet."""
+        self.playback.warm(True)
+        self.run(0.2)
+        return self
+
+    def within_a_reply(self, *, length_s: int = 5, played_s: float = 0.7) -> Self:
+        """Reply ``r`` has arrived up to ``length_s`` and is being played; it is not finished."""
+        self.say("r", ramp(RATE * length_s))
+        self.run(played_s)
+        return self
+
+    # --- reading --------------------------------------------------------------
 
     def of(self, kind: type[E]) -> list[E]:
         """The events of one kind."""

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-from random import Random
 from typing import Any
 
 import pytest
 
-from device.adapters.alsa import Pcm, PcmError
-from device.adapters.alsa_playback import AlsaPlayback
-from device.adapters.alsa_reopen import reopen_backoff
+from device.adapters.alsa import Pcm, PcmError, PcmRequest
 from device.events import PartDegraded, PartReady, PlaybackStopped, PlaybackUnderrun, StopReason
-from device.settings import AudioSettings
 from tests.playback.stage import RATE, Stage, ramp
 
 
@@ -44,15 +40,9 @@ class BadStage(Stage):
         self.method: str | None = None
         self.result: Any = 0
         self.calls = 0
-        self.playback = AlsaPlayback(
-            AudioSettings(playback="fake", volume_percent=100),
-            output_latency_ms=0.0,
-            downlink_rate_hz=RATE,
-            post=self.events.append,
-            clock=self.clock,
-            opener=lambda request: Failing(self.speaker.open(request), self),
-            backoff=reopen_backoff(Random(1)),
-        )
+
+    def open(self, request: PcmRequest) -> Pcm:
+        return Failing(super().open(request), self)
 
     def break_it(self, method: str, result: Any) -> None:
         self.method, self.result = method, result
@@ -78,8 +68,7 @@ def test_a_speaker_that_fails_is_reopened_and_told_once(
 ) -> None:
     stage = BadStage()
     stage.playback.warm(True)
-    stage.say("r", ramp(RATE * 60))
-    stage.run(1.5)
+    stage.within_a_reply(length_s=60, played_s=1.5)
     stage.break_it(method, result)
     stage.speaker.xrun_requests += method == "drop"  # which is called then
     stage.run(30.0)
@@ -94,8 +83,7 @@ def test_a_speaker_that_fails_is_reopened_and_told_once(
     stage.run(5.0)
     assert len(stage.of(PartReady)) == 2
     heard = len(stage.sounded())
-    stage.say("next", ramp(RATE // 2))
-    stage.finish("next")
+    stage.say_all("next", ramp(RATE // 2))
     stage.run(1.0)
     assert stage.of(PlaybackStopped)[-1].reason is StopReason.DONE
     assert len(stage.sounded()) > heard
@@ -104,8 +92,7 @@ def test_a_speaker_that_fails_is_reopened_and_told_once(
 def test_underruns_that_the_machine_is_to_blame_for_are_no_loss() -> None:
     stage = Stage()
     stage.playback.warm(True)
-    stage.say("r", ramp(RATE * 60))
-    stage.run(0.5)
+    stage.within_a_reply(length_s=60, played_s=0.5)
     for _ in range(20):
         stage.clock.now += 0.3  # nobody calls step(): all that was queued is played
         stage.run(0.02)
@@ -127,11 +114,7 @@ def test_what_was_heard_when_the_card_went_is_wrong_by_half_a_wait_at_most() -> 
     """The card can be asked until it goes, and says afterwards that it has gone."""
     errors: list[float] = []
     for trial in range(40):
-        stage = Stage(latency_ms=8.0)
-        stage.playback.warm(True)
-        stage.run(0.2)
-        stage.say("r", ramp(RATE * 3))
-        stage.run(0.5)
+        stage = Stage(latency_ms=8.0).warmed_up().within_a_reply(length_s=3, played_s=0.5)
         looked_at = stage.clock.now
         wait = stage.playback.step()
         stage.clock.now += wait * trial / 40
@@ -149,8 +132,7 @@ def test_what_was_heard_when_the_card_went_is_wrong_by_half_a_wait_at_most() -> 
 def test_a_card_that_went_long_ago_did_not_play_more_than_it_had() -> None:
     stage = Stage()
     stage.playback.warm(True)
-    stage.say("r", ramp(RATE * 3))
-    stage.run(0.5)
+    stage.within_a_reply(length_s=3, played_s=0.5)
     heard = len(stage.sounded())
     stage.speaker.plugged = False
     stage.clock.now += 10.0  # the thread was held up
