@@ -49,7 +49,10 @@ Sink = Callable[[int, Samples], None]
 """Takes (first_frame, int16 of shape (n, channels), n up to one period) and may keep
 the array, which is read-only. Called in the capture thread: must not block."""
 
-_BUFFER_MS = 200
+_BUFFER_MS = 500
+"""For so long the thread may be held up and nothing is lost. It costs no latency, since
+the card wakes us every period; a card that has less room gives what it has."""
+
 _IDLE_S = 1.0  # muted: how often progress is shown
 _SILENT_S = 2.0  # a running microphone that delivers nothing for so long is reopened
 _JOIN_S = 1.0
@@ -80,7 +83,7 @@ class AlsaCapture:
             rate_hz=settings.capture_rate_hz,
             channels=settings.capture_channels,
             period_frames=settings.capture_rate_hz * settings.period_ms // 1000,
-            periods=max(4, _BUFFER_MS // settings.period_ms),
+            periods=math.ceil(_BUFFER_MS / settings.period_ms),
         )
         self._post, self._opener = post, opener
         self._clock = clock if clock is not None else SystemClock()

@@ -85,7 +85,8 @@ class AlsaPlayback:
             latency_s=output_latency_ms / 1000,
         )
         self._refused = Losses(self._tell_of_refused)
-        self._streams: dict[str, ReplyStream] = {}  # loop thread only
+        self._slow_told: str | None = None  # the reply; loop thread only, as what follows
+        self._streams: dict[str, ReplyStream] = {}
         self._streams_epoch = 0
 
     # -- life -----------------------------------------------------------------------
@@ -218,6 +219,7 @@ class AlsaPlayback:
         self._thread.set_volume(percent)
 
     def _push(self, generation: int, reply_id: str, item_id: str, samples: Samples) -> None:
+        """Loop thread."""
         with self._jitter_lock:
             taken = self._jitter.push(
                 generation,
@@ -227,8 +229,16 @@ class AlsaPlayback:
                 now=self._clock.monotonic(),
                 ahead=self._thread.queued_frames,
             )
+            slow = self._jitter.slow_reply
         if not taken:
             self._refused.add(samples.size)
+        if slow is not None and slow != self._slow_told:
+            self._slow_told = slow
+            log.warning(
+                "playback: the reply arrives more slowly than it is spoken, so it is heard in "
+                "phrases with pauses between them: move the device nearer to the access point, "
+                "or use a cable; if the network is fast, the service is slow"
+            )
 
     def _tell_of_refused(self, frames: int) -> None:
         """In a thread of its own."""

@@ -23,6 +23,7 @@ from typing import ParamSpec, Protocol
 import numpy as np
 
 from device.adapters.clock import SystemClock
+from device.adapters.ear_requests import EarRequests, Request
 from device.adapters.losses import Losses
 from device.audio.hearing import Hearing
 from device.audio.wake_null import NullWake
@@ -120,7 +121,7 @@ class EarThread:
         self._clock = clock if clock is not None else SystemClock()
         # Appends and pops of a deque are atomic: no lock is taken on any path.
         self._periods: deque[tuple[int, Samples, float]] = deque(maxlen=queue_periods)
-        self._requests: deque[tuple[int, Callable[[Hearing], list[Event]]]] = deque()
+        self._requests = EarRequests()
         self._bell = threading.Event()
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -208,9 +209,9 @@ class EarThread:
         """Periods of the microphone that were never listened to."""
         return self._losses.total
 
-    def _request(self, request: Callable[[Hearing], list[Event]]) -> None:
+    def _request(self, request: Request) -> None:
         """It takes effect after the frames that had come when it was made."""
-        self._requests.append((self._end_frame, request))
+        self._requests.add(self._end_frame, request)
         self._bell.set()
 
     def _hear(self, first_frame: int, samples: Samples) -> None:
@@ -240,6 +241,7 @@ class EarThread:
             if again is None:
                 return
             hearing, backoff_s = again
+            self._bell.set()  # requests may have come meanwhile
 
     def _tell_of_wake(self, hearing: Hearing) -> None:
         """Ready, or what is missing, and begin to try again."""
@@ -285,14 +287,12 @@ class EarThread:
         return None
 
     def _step(self, hearing: Hearing) -> None:
-        while self._requests:
-            at_frame, request = self._requests.popleft()
-            self._hear_up_to(at_frame, hearing)
+        for request in self._requests.take(partial(self._hear_up_to, hearing)):
             self._post_all(request(hearing))
             self._post_all(hearing.advance())
-        self._hear_up_to(None, hearing)
+        self._hear_up_to(hearing)
 
-    def _hear_up_to(self, end_frame: int | None, hearing: Hearing) -> None:
+    def _hear_up_to(self, hearing: Hearing, end_frame: int | None = None) -> None:
         """Process the queued periods that begin before ``end_frame`` (None: all).
 
         Those that join are processed as one, which costs less per frame.
@@ -320,6 +320,11 @@ class EarThread:
         except IndexError:  # empty, perhaps only since close_capture cleared it
             return None
 
+    def _answer_stops(self) -> None:
+        """Without a hearing no uplink is on: who asked to stop it need not wait for one."""
+        for _ in range(self._requests.give_up_stops()):
+            self._post(UplinkStopped(self._end_frame))
+
     def _rebuild(self, error: Exception, backoff_s: float) -> tuple[Hearing, float] | None:
         """A new hearing and the next back-off; None when ``stop`` came first."""
         self._rebuilding = True
@@ -344,9 +349,11 @@ class EarThread:
     def _pause(self, duration_s: float) -> bool:
         """Wait, showing progress: a retry timer that advances is work. True when stopping."""
         left_s = duration_s
+        self._answer_stops()
         while left_s > 0 and not self._stopping.wait(min(left_s, _BEAT_S)):
             left_s -= _BEAT_S
             self._beats += 1
+            self._answer_stops()
         return self._stopping.is_set()
 
     def _post_all(self, events: list[Event]) -> None:

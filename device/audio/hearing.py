@@ -14,6 +14,7 @@ from device.audio.preroll import PrerollRing
 from device.audio.vad import VoiceActivity
 from device.audio.wake import WakeGate
 from device.audio.wake_echo import WakeEcho
+from device.audio.word_end import FAR_REACH_MS
 from device.events import Event, UplinkStopped
 from device.ports import Samples, VadEngine, WakeEngine
 from device.settings import VadSettings, WakeSettings
@@ -22,8 +23,8 @@ PREROLL_MS = 5000
 """How far into the past ``start_uplink`` may reach. The VAD alone needs 500."""
 
 SHORT_GAP_MS = 200
-"""A gap up to this long is an overrun in the middle of things: the engines keep
-what they heard before it. After a longer one they start afresh."""
+"""A gap up to this long is an overrun in the middle of things: it is spliced, and the
+engines keep what they heard before it. After a longer one they start afresh."""
 
 SLICE_MS = 500
 """Longer calls (after a stall) are taken in slices, so that the ring never
@@ -67,6 +68,7 @@ class Hearing:
         self._vad = VadLane(self._ring, rate_hz, vad, self._activity, self._mask)
         self._uplink: UplinkLane | None = None
         self._uplink_from: int | None = None  # asked for; where it starts is not known yet
+        self._kept: list[PrerollRing] = []  # of that uplink: what lay before gaps
         self._vad_on = False
         self._vad_from: int | None = None  # where it starts, until it has
         self._started = False
@@ -145,6 +147,7 @@ class Hearing:
     def stop_uplink(self) -> list[Event]:
         """The rest of the audio, then ``UplinkStopped``, also when it was not on."""
         self._uplink_from = None
+        self._kept.clear()
         if self._uplink is None:
             return [UplinkStopped(self._ring.end)]
         rest, end_frame = self._uplink.finish()
@@ -173,7 +176,7 @@ class Hearing:
         """What can be said without new frames: after ``start_uplink`` or
         ``run_vad``, that which lies in the preroll."""
         events: list[Event] = [*self._wake.advance()]
-        self._begin_uplink()
+        events += self._begin_uplink()
         if self._vad_on and self._uplink_from is None:
             if self._vad_from is not None:
                 self._vad.restart(self._vad_start(self._vad_from))
@@ -188,19 +191,26 @@ class Hearing:
         that is on sends what it has and goes on with whatever comes next."""
         return self._jump(self._ring.end)
 
-    def _begin_uplink(self) -> None:
-        """Once it is known where the uplink starts."""
+    def _begin_uplink(self) -> list[Event]:
+        """Once it is known where the uplink starts. What it sends of before a gap."""
         if self._uplink_from is None:
-            return
+            return []
         start = self._wake.word_ends.start_for(self._uplink_from)
         if start is None:
-            return
-        self._uplink = UplinkLane(
-            self._ring, self._rate_hz, self._uplink_rate_hz, start, self._mask
-        )
+            return []
+        events: list[Event] = []
+        for kept in self._kept:
+            if start < kept.end:
+                events += self._uplink_lane(kept, start).finish()[0]
+        self._kept.clear()
+        self._uplink = self._uplink_lane(self._ring, start)
         if self._vad_on and self._wake.word_ends.is_detection(self._uplink_from):
             self._vad_from = start  # it must not take the rest of the wake word for speech
         self._uplink_from = None
+        return events
+
+    def _uplink_lane(self, ring: PrerollRing, start: int) -> UplinkLane:
+        return UplinkLane(ring, self._rate_hz, self._uplink_rate_hz, start, self._mask)
 
     def _append(self, mono: Samples, events: list[Event]) -> None:
         slice_frames = frames_in(SLICE_MS, self._rate_hz)
@@ -218,6 +228,7 @@ class Hearing:
         gap = first_frame - self._ring.end
         forget = not (self._started and 0 < gap <= frames_in(SHORT_GAP_MS, self._rate_hz))
         events: list[Event] = []
+        # All of them may still read what came before the gap: the ring forgets it last.
         if self._uplink:
             events += self._uplink.resume(first_frame)
         listening = self._vad_on and self._vad_from is None
@@ -227,7 +238,23 @@ class Hearing:
             if listening:
                 events += self._vad.break_off(self._ring.end)
             self._vad_from = first_frame
+        if forget:
+            self._kept.clear()
+            self._wake.restart(first_frame)
+        else:
+            self._keep_for_uplink()
+            self._wake.resume(first_frame)
         self._ring.restart(first_frame)
-        self._wake.restart(first_frame, forget)
         self._started = True
         return events
+
+    def _keep_for_uplink(self) -> None:
+        """An uplink whose start is not decided yet may start before the gap."""
+        if self._uplink_from is None:
+            return
+        reach = frames_in(FAR_REACH_MS, self._rate_hz)
+        first = max(self._ring.oldest, min(self._uplink_from - reach, self._ring.end))
+        kept = PrerollRing(self._ring.end - first + 1)
+        kept.restart(first)
+        kept.append(self._ring.read(first, self._ring.end))
+        self._kept.append(kept)

@@ -3,7 +3,8 @@
 Replies wait in order, each with its items and its samples, already at the
 playback rate. The head reply is held back until the prebuffer is full, its audio
 has waited that long, or nothing more will come. When it runs dry in the middle it
-is held back again, for longer (:mod:`device.audio.prebuffer`).
+is held back again, for longer (:mod:`device.audio.prebuffer`), and for longer still
+when that goes on, because the reply comes more slowly than it is spoken.
 
 Pure and not thread-safe: time is passed in (seconds), the adapter locks.
 """
@@ -72,6 +73,11 @@ class JitterBuffer:
     def prebuffer_ms(self) -> float:
         """The prebuffer's level."""
         return self._prebuffer.level_ms
+
+    @property
+    def slow_reply(self) -> str | None:
+        """The head reply, when it comes more slowly than it is spoken."""
+        return self._queues[0].reply_id if self._queues and self._prebuffer.holds_back else None
 
     @property
     def capacity_s(self) -> float:
@@ -148,7 +154,7 @@ class JitterBuffer:
             return None
         if self._ms(head.frames + ahead) >= self._prebuffer.needed_ms:
             return 0.0
-        patience_s = (self._prebuffer.needed_ms - self._ms(ahead)) / 1000.0
+        patience_s = (self._prebuffer.patience_ms - self._ms(ahead)) / 1000.0
         return max(0.0, head.waiting_since + patience_s - now)
 
     def pull(self, frames: int) -> Pulled:

@@ -6,11 +6,10 @@ start in the past, and none changes what another hears. Pure, ear thread only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from device.audio import vad, wake
+from device.audio.chunks import Chunks
 from device.audio.format import frames_in, pcm_of
 from device.audio.own_sound import OwnSoundMask
 from device.audio.polyphase import LowDelayResampler
@@ -29,47 +28,6 @@ CATCH_UP_MS = 2000
 """The most preroll that one call sends, so that the ear never falls behind its queue."""
 
 
-class _Chunks:
-    """The ring's audio at 16 kHz in chunks of a fixed size, with their capture frames.
-
-    A chunk is taken when its last sample is known, not before: idle, the ring
-    is then read once a chunk and not once a period.
-    """
-
-    def __init__(self, ring: PrerollRing, rate_hz: int, chunk_samples: int) -> None:
-        self._ring, self._rate_hz, self._chunk = ring, rate_hz, chunk_samples
-        self._resampler = LowDelayResampler(rate_hz, wake.RATE_HZ)
-        self.restart(ring.end)
-
-    def restart(self, at_frame: int) -> None:
-        """The first chunk begins at ``at_frame``."""
-        self._resampler.reset()
-        self._origin = self._read_to = at_frame
-        self._taken = 0
-        self._ready: Samples = np.zeros(0, np.int16)
-
-    @property
-    def wanted_frame(self) -> int:
-        """The ring's end at which the next chunk is complete."""
-        return self._frame_of(self._taken + self._chunk) + self._resampler.lookahead
-
-    def take(self) -> Iterator[tuple[Samples, int, int]]:
-        """Every complete chunk: its samples, first frame and end frame."""
-        while self._ring.end >= self.wanted_frame:
-            upto = self.wanted_frame
-            fresh = self._resampler.process(self._ring.read(self._read_to, upto))
-            self._read_to = upto
-            self._ready = np.concatenate([self._ready, fresh])
-            chunk, self._ready = self._ready[: self._chunk], self._ready[self._chunk :]
-            first = self._frame_of(self._taken)
-            self._taken += self._chunk
-            yield chunk, first, self._frame_of(self._taken)
-
-    def _frame_of(self, sample: int) -> int:
-        """The capture frame of the 16 kHz sample counted from the origin, rounded up."""
-        return self._origin - (-sample * self._rate_hz // wake.RATE_HZ)
-
-
 class WakeLane:
     """Runs the wake engine on every 80 ms, always; less the echo where ``echo`` is given."""
 
@@ -84,7 +42,8 @@ class WakeLane:
         self.engine = engine
         self._gate, self._echo = gate, echo
         self.word_ends = WordEnds(rate_hz)
-        self._chunks = _Chunks(ring, rate_hz, wake.CHUNK_SAMPLES)
+        self._chunks = Chunks(ring, rate_hz, wake.CHUNK_SAMPLES)
+        self._chunk_frames = -(-wake.CHUNK_SAMPLES * rate_hz // wake.RATE_HZ)
         self.inferences = 0
 
     @property
@@ -94,7 +53,10 @@ class WakeLane:
     def advance(self) -> list[WakeDetected]:
         found: list[WakeDetected] = []
         for chunk, first_frame, end_frame in self._chunks.take():
-            heard = chunk if self._echo is None else self._echo.clean(chunk, first_frame)
+            heard = chunk
+            if self._echo is not None and end_frame - first_frame <= self._chunk_frames:
+                # Of a chunk with a gap in it one half would not match the reference.
+                heard = self._echo.clean(chunk, first_frame)
             self.word_ends.hear(heard, end_frame)
             for event in self._gate.update(self.engine.score(heard), end_frame):
                 self.word_ends.expect(event.at_frame)
@@ -102,15 +64,23 @@ class WakeLane:
             self.inferences += 1
         return found
 
-    def restart(self, at_frame: int, forget: bool) -> None:
-        """Go on at ``at_frame``; ``forget`` what was heard unless the gap was short."""
+    def restart(self, at_frame: int) -> None:
+        """Begin at ``at_frame``, knowing nothing of before."""
         self._chunks.restart(at_frame)
         self.word_ends.restart(at_frame)
         if self._echo is not None:
             self._echo.restart()
-        if forget:
-            self.engine.reset()
-            self._gate.reset()
+        self.engine.reset()
+        self._gate.reset()
+
+    def resume(self, at_frame: int) -> None:
+        """Some frames were lost: a word that is being said goes on at ``at_frame``.
+
+        Called while the ring still holds the frames from before the gap.
+        """
+        self._chunks.resume(at_frame)
+        if self._echo is not None:
+            self._echo.restart()
 
 
 class VadLane:
@@ -125,7 +95,7 @@ class VadLane:
         mask: OwnSoundMask,
     ) -> None:
         self._engine, self._activity, self._mask = engine, activity, mask
-        self._chunks = _Chunks(ring, rate_hz, vad.CHUNK_SAMPLES)
+        self._chunks = Chunks(ring, rate_hz, vad.CHUNK_SAMPLES)
 
     def restart(self, at_frame: int) -> None:
         """Begin at ``at_frame``, knowing nothing of before."""
@@ -134,8 +104,11 @@ class VadLane:
         self._activity.reset()
 
     def resume(self, at_frame: int) -> None:
-        """Some frames were lost; who was speaking before still speaks."""
-        self._chunks.restart(at_frame)
+        """Some frames were lost; who was speaking before still speaks.
+
+        Called while the ring still holds the frames from before the gap.
+        """
+        self._chunks.resume(at_frame)
 
     def break_off(self, at_frame: int) -> list[SpeechStarted | SpeechEnded]:
         """What comes next has nothing to do with what came up to ``at_frame``: speech that

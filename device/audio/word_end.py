@@ -130,7 +130,10 @@ class WordEnds:
         self._starts: dict[int, int] = {}
 
     def hear(self, chunk: Samples, end_frame: int) -> None:
-        """The next 80 ms at 16 kHz, which ended at capture frame ``end_frame``."""
+        """The next 80 ms at 16 kHz, which ended at capture frame ``end_frame``.
+
+        Short gaps are spliced: the chunks join in what they hold, not in their frames.
+        """
         self._chunks.append(chunk)
         self._ends.append(end_frame)
         self._decide()
@@ -142,7 +145,7 @@ class WordEnds:
         self._decide()
 
     def restart(self, at_frame: int) -> None:
-        """Frames were lost, the next is ``at_frame``: what is undecided starts there."""
+        """Much was lost, the next frame is ``at_frame``: what is undecided starts there."""
         self._chunks.clear()
         self._ends.clear()
         for waiting in self._waiting:
@@ -169,10 +172,12 @@ class WordEnds:
             if (len(self._ends) - before) * CHUNK_SAMPLES < AHEAD_MS * RATE_HZ // 1000:
                 continue
             start = uplink_start(np.concatenate(list(self._chunks)), before * CHUNK_SAMPLES)
-            known = max(0, before - 1)  # a chunk whose frame is known: the detection's, mostly
-            offset = (start - (known + 1) * CHUNK_SAMPLES) * self._rate_hz / RATE_HZ
+            # Counted back from the end of the chunk it lies in: frames may have been lost
+            # before that. Lost *in* it, they make the start late, never early.
+            number = max(0, -(-start // CHUNK_SAMPLES) - 1)
+            offset = (start - (number + 1) * CHUNK_SAMPLES) * self._rate_hz / RATE_HZ
             self._waiting.discard(at_frame)
-            self._keep(at_frame, self._ends[known] + round(offset))
+            self._keep(at_frame, self._ends[number] + round(offset))
 
     def _keep(self, at_frame: int, start: int) -> None:
         self._starts[at_frame] = start

@@ -70,7 +70,9 @@ def question_of(context: Sequence[Item], dictation: str) -> Question:
             tuple(Result(_function_name(context, item.call_id), item.output) for item in results),
             last if last is not None and last.role == "user" else None,
         )
-    if last is not None and last.role == "user" and at == len(context) - 1:
+    # Calls that nobody answered, behind what was said: of a response that was called off.
+    only_calls = all(item.kind == "function_call" for item in context[at + 1 :])
+    if last is not None and last.role == "user" and only_calls:
         return Said(last)
     return Nothing()
 

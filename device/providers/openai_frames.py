@@ -115,6 +115,10 @@ def truncate(event_id: str, item_id: str, content_index: int, audio_end_ms: int)
     )
 
 
+def delete_item(event_id: str, item_id: str) -> str:
+    return _frame("conversation.item.delete", event_id, item_id=item_id)
+
+
 def tool_result(event_id: str, call_id: str, output: str) -> str:
     item = {"type": "function_call_output", "call_id": call_id, "output": output}
     return _frame("conversation.item.create", event_id, item=item)

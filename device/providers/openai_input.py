@@ -5,17 +5,18 @@ The part of the codec around the service's input audio buffer. Pure; driven by
 
 A turn that was given up is taken back with ``input_audio_buffer.clear``. The service may
 have heard it already, and say so late: then its verdicts, its item's transcript and its
-answer must not be taken for those of the turn that follows. A :class:`Barrier` tells them
-apart by the order of the answers, never by the time they take; what an abandoned turn
-caused is dropped here, and the answer to it is called off when it begins, be it the
-service's own (`Responses.expect_stray`) or one that we had asked for (`Responses.disown`).
+answer must not be taken for those of the turn that follows. A
+:class:`device.providers.openai_barrier.Barrier` tells them apart by the order of the
+answers, never by the time they take. What an abandoned turn caused is dropped here; its item
+is deleted from the conversation, or the service's model would still see it; and the answer to
+it is called off when it begins, be it the service's own (`Responses.expect_stray`) or one that
+we had asked for (`Responses.disown`).
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from device.events import (
     ErrorKind,
@@ -27,81 +28,15 @@ from device.events import (
 )
 from device.providers import openai_frames as frames
 from device.providers.base import AskFence, Emit, Note, Output, SendFrame, SessionSpec
+from device.providers.openai_barrier import Barrier
 from device.providers.openai_errors import Explainer, Fault
 from device.providers.openai_responses import Responses
 from device.providers.openai_wire import Message
 
 #: The service takes no turn shorter than this.
 SHORTEST_TURN_BYTES = 100 * frames.BYTES_PER_MS
-#: A clear that was not answered this long after the line was drained never will be: what the
-#: service still does then is work, not travel.
-CLEARED_WITHIN_S = 5.0
-#: A service that left a clear unanswered is given no more time than it may take to think.
-IN_FLIGHT_S = 1.0
-#: The line itself may be broken in such a way that the fence never comes, or the service may
-#: answer no pings.
-CLEARED_AT_LAST_S = 60.0
-_REMEMBERED_CLEARS = 64
 #: Abandoned items whose late transcripts are still recognised.
 _REMEMBERED_ITEMS = 64
-
-
-@dataclass(slots=True)
-class _Clear:
-    """One ``clear`` that is not answered. ``drained_at``: when its fence passed."""
-
-    event_id: str
-    sent_at: float
-    drained_at: float = float("inf")
-
-
-class Barrier:
-    """Up from a ``clear`` to its ``cleared``: what comes meanwhile is about earlier audio.
-
-    The service answers in order, so this is exact however late its words are. Only a service
-    that does not answer needs a time limit, or its next turn would never be believed. That
-    begins when the fence asked for with the clear has passed: before, the answer may merely be
-    on its way, behind seconds of a reply on a slow line.
-    """
-
-    def __init__(self) -> None:
-        self._unanswered: deque[_Clear] = deque(maxlen=_REMEMBERED_CLEARS)
-        self._patience_s = CLEARED_WITHIN_S
-
-    def cleared_by_us(self, event_id: str, now: float) -> None:
-        self._unanswered.append(_Clear(event_id, now))
-
-    def drained(self, event_id: str, now: float) -> None:
-        """The fence of that clear has passed, and with it those of all before it."""
-        if any(clear.event_id == event_id for clear in self._unanswered):
-            for clear in self._unanswered:
-                clear.drained_at = min(clear.drained_at, now)
-                if clear.event_id == event_id:
-                    return
-
-    def answered(self) -> None:
-        """``input_audio_buffer.cleared``: it answers the oldest."""
-        self._patience_s = CLEARED_WITHIN_S
-        if self._unanswered:
-            self._unanswered.popleft()
-
-    def refused(self, event_id: str) -> bool:
-        """An error about one of our clears is an answer too; False when it is not ours."""
-        if not event_id or all(event_id != clear.event_id for clear in self._unanswered):
-            return False
-        while self._unanswered.popleft().event_id != event_id:
-            pass  # older ones were passed over: the answers come in order
-        return True
-
-    def is_up(self, now: float) -> bool:
-        while self._unanswered and self._is_hopeless(self._unanswered[0], now):
-            self._unanswered.popleft()
-            self._patience_s = IN_FLIGHT_S
-        return bool(self._unanswered)
-
-    def _is_hopeless(self, clear: _Clear, now: float) -> bool:
-        due = min(clear.drained_at + self._patience_s, clear.sent_at + CLEARED_AT_LAST_S)
-        return now >= due
 
 
 class UserInput:
@@ -113,13 +48,14 @@ class UserInput:
         explain: Explainer,
         next_id: Callable[[], str],
         responses: Responses,
+        barrier: Barrier,
     ) -> None:
         self._spec = spec
         self._explain = explain
         self._next_id = next_id
         self._responses = responses
         self._uncommitted = 0
-        self._barrier = Barrier()
+        self._barrier = barrier
         self._open_item = ""  # speech of it was told, its commit not
         self._abandoned: deque[str] = deque(maxlen=_REMEMBERED_ITEMS)
         transcription = "conversation.item.input_audio_transcription"
@@ -150,12 +86,13 @@ class UserInput:
 
     def abandon(self, now: float) -> list[Output]:
         """Take the turn back, committed or not, and whatever reply was to come of it."""
-        self._responses.disown(now)
-        return self.clear(now)
+        unsaid = self._responses.disown(now)
+        return [*self.clear(now), *unsaid]
 
-    def fence_passed(self, token: str, now: float) -> None:
+    def fence_passed(self, token: str, now: float) -> list[Output]:
         """All that the service said before it had our clear ``token`` has been heard."""
         self._barrier.drained(token, now)
+        return self._responses.ask(now)
 
     def commit(self, now: float) -> list[Output]:
         # With the service's VAD the buffer may have been taken at any moment, so only
@@ -167,11 +104,12 @@ class UserInput:
         commit = SendFrame(frames.commit(self._next_id()))
         return [commit, *self._responses.request("", now)]
 
-    def refused(self, event_id: str, fault: Fault) -> list[Output] | None:
+    def refused(self, event_id: str, fault: Fault, now: float) -> list[Output] | None:
         """An error about one of our clears; None when it is about something else."""
         if not self._barrier.refused(event_id):
             return None
-        return [Note(f"the service did not take audio back: {fault.detail}")]
+        note = Note(f"the service did not take audio back: {fault.detail}")
+        return [note, *self._responses.ask(now)]
 
     # --- verdicts -------------------------------------------------------------------
 
@@ -188,9 +126,9 @@ class UserInput:
         if item_id in self._abandoned:
             self._abandoned.remove(item_id)
 
-    def _on_cleared(self, _message: Message, _now: float) -> list[Output]:
+    def _on_cleared(self, _message: Message, now: float) -> list[Output]:
         self._barrier.answered()
-        return []
+        return self._responses.ask(now)
 
     def _on_speech_started(self, message: Message, now: float) -> list[Output]:
         item_id = message.text("item_id")
@@ -214,11 +152,13 @@ class UserInput:
             self._remember_abandoned(item_id)
             if not self._spec.device_ends_turn:
                 self._responses.expect_stray(now)
-            return []
+            return [self._responses.delete(item_id)] if item_id else []
         self._own(item_id)
         self._open_item = ""
-        if not self._spec.device_ends_turn:
-            self._responses.expect(now)
+        if self._spec.device_ends_turn:
+            self._responses.is_about(item_id)
+        else:
+            self._responses.expect(item_id, now)
         return [Emit(TurnCommitted(item_id))]
 
     # --- what was said ----------------------------------------------------------------

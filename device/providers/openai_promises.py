@@ -23,10 +23,12 @@ REQUEST_WITHIN_S = 30.0
 @dataclass(slots=True)
 class Promise:
     """One reply that may begin. ``name``: of our request; empty: the service answers a turn
-    by itself. ``unwanted_until``: nobody waits for it, nor will it begin after that."""
+    by itself. ``item_id``: the turn, when its words are to be answered and it is known.
+    ``unwanted_until``: nobody waits for it, nor will it begin after that."""
 
     name: str = ""
     instructions: str = ""
+    item_id: str = ""
     unwanted_until: float | None = None
 
     @property
@@ -60,7 +62,13 @@ class Promises:
         self._promises.append(Promise(name, instructions))
         self._presumed = None
 
-    def turn_taken(self, now: float) -> None:
+    def is_about(self, item_id: str) -> None:
+        """The turn of our last request is this item of the conversation."""
+        asked = [p for p in self._promises if p.name and p.wanted]
+        if asked:
+            asked[-1].item_id = item_id
+
+    def turn_taken(self, item_id: str, now: float) -> None:
         """The service took a turn that is wanted, and answers it by itself.
 
         The answers it owed to earlier turns will not come, and what we asked for before is
@@ -68,7 +76,7 @@ class Promises:
         """
         self._promises = [promise for promise in self._promises if promise.name]
         self.disown(now)
-        self._promises.append(Promise())
+        self._promises.append(Promise(item_id=item_id))
 
     def stray_turn_taken(self, now: float) -> None:
         """The service took a turn that had been given up; it answers by itself all the same."""
@@ -80,10 +88,12 @@ class Promises:
         """Something of the service's own is about to begin, we do not know what."""
         self._promises.append(Promise())
 
-    def disown(self, now: float) -> None:
-        """Nobody wants any of them any more."""
-        for promise in self._promises:
+    def disown(self, now: float) -> list[str]:
+        """Nobody wants any of them any more; the turns that will go without an answer."""
+        wanted = [promise for promise in self._promises if promise.wanted]
+        for promise in wanted:
             promise.disown(now)
+        return [promise.item_id for promise in wanted if promise.item_id]
 
     def begins(self, name: str, now: float) -> bool:
         """A reply begins, which repeats ``name`` (empty: none). False: nobody wants it.

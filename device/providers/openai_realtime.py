@@ -10,7 +10,8 @@ Rulings where the protocol leaves room:
 - After ``CancelReply`` nothing of that reply is emitted any more, neither audio
   nor words nor calls, except its ReplyDone.
 - From ``input_audio_buffer.clear`` to its ``cleared`` the service speaks of audio that we
-  have taken back: its verdicts, and the transcript and answer they cause, are dropped.
+  have taken back: its verdicts, and the transcript and answer they cause, are dropped,
+  and deleted from the conversation before another reply is asked for.
 - Every ``response.create`` carries a name in its ``metadata``, and the service is told not
   to interrupt a reply by itself: which reply begins, and which ends, is never guessed.
 - ``response.create`` waits while a reply is under way or about to begin; a
@@ -55,6 +56,7 @@ from device.providers.base import (
     SendFrame,
     SessionSpec,
 )
+from device.providers.openai_barrier import Barrier
 from device.providers.openai_errors import Explainer, Fault
 from device.providers.openai_input import UserInput
 from device.providers.openai_responses import Responses
@@ -125,9 +127,10 @@ class OpenAIRealtime:
         self._malformed = 0
         self._malformed_in_a_row = 0
         self._unknown: set[str] = set()
-        self._truncations: deque[str] = deque(maxlen=64)
-        self._responses = Responses(spec, self._explain, self._next_id)
-        self._input = UserInput(spec, self._explain, self._next_id, self._responses)
+        self._tidied: deque[str] = deque(maxlen=64)  # events whose refusal changes nothing
+        barrier = Barrier()
+        self._responses = Responses(spec, self._explain, self._next_id, self._next_tidy_id, barrier)
+        self._input = UserInput(spec, self._explain, self._next_id, self._responses, barrier)
         self._handlers: dict[str, Callable[[Message, float], list[Output]]] = {
             "session.created": self._on_greeting,
             "conversation.created": self._on_greeting,
@@ -217,8 +220,7 @@ class OpenAIRealtime:
         return self._end(fault)
 
     def fence_passed(self, token: str, now: float) -> list[Output]:
-        self._input.fence_passed(token, now)
-        return []
+        return self._input.fence_passed(token, now)
 
     def finish(self, reason: str, now: float) -> list[Output]:
         if self._stage is Stage.FINISHED:
@@ -261,8 +263,7 @@ class OpenAIRealtime:
             return []
         end_ms = max(0, min(heard_ms, item.received_ms))
         item.limit_ms = end_ms
-        event_id = self._next_id()
-        self._truncations.append(event_id)
+        event_id = self._next_tidy_id()
         return [SendFrame(frames.truncate(event_id, item_id, item.content_index, end_ms))]
 
     # --- events of the session ---------------------------------------------------------
@@ -302,9 +303,9 @@ class OpenAIRealtime:
         if self._stage is not Stage.READY or (event_id and event_id == self._update_id):
             words = f"the service refused the session: {fault.detail}"
             return self._end(Fault(fault.kind, words, True))
-        if event_id and event_id in self._truncations:
-            return [Note(f"truncation was refused: {fault.detail}")]
-        handled = self._input.refused(event_id, fault)
+        if event_id and event_id in self._tidied:
+            return [Note(f"the history was not corrected: {fault.detail}")]
+        handled = self._input.refused(event_id, fault, now)
         if handled is None:
             handled = self._responses.refused(event_id, fault, now)
         if handled is not None:
@@ -337,6 +338,11 @@ class OpenAIRealtime:
             return []
         self._stage = Stage.FINISHED
         return [Disconnect(fault.detail, fault.kind)]
+
+    def _next_tidy_id(self) -> str:
+        event_id = self._next_id()
+        self._tidied.append(event_id)
+        return event_id
 
     def _next_id(self) -> str:
         self._ids += 1

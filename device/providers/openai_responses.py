@@ -20,6 +20,7 @@ from device.events import (
 )
 from device.providers import openai_frames as frames
 from device.providers.base import Emit, Note, Output, SendFrame, SessionSpec
+from device.providers.openai_barrier import Barrier
 from device.providers.openai_errors import Explainer, Fault
 from device.providers.openai_promises import Promises
 from device.providers.openai_replies import Item, Reply, ReplyLedger
@@ -30,15 +31,28 @@ _BUSY = "conversation_already_has_active_response"
 
 
 class Responses:
-    """All replies of a session, and the requests for more."""
+    """All replies of a session, and the requests for more.
 
-    def __init__(self, spec: SessionSpec, explain: Explainer, next_id: Callable[[], str]) -> None:
+    ``tidy_id`` gives ids to events whose refusal is of no consequence. While ``barrier`` is up
+    nothing is asked for: the service may yet take a turn that was taken back, and whoever
+    answers then would see it.
+    """
+
+    def __init__(
+        self,
+        spec: SessionSpec,
+        explain: Explainer,
+        next_id: Callable[[], str],
+        tidy_id: Callable[[], str],
+        barrier: Barrier,
+    ) -> None:
         self._spec = spec
         self._explain = explain
         self._next_id = next_id
+        self._tidy_id = tidy_id
+        self._barrier = barrier
         self.ledger = ReplyLedger()
-        #: When the silence of the service becomes a trouble, or None.
-        self.due: float | None = None
+        self._silent_at: float | None = None  # when the service's silence becomes a trouble
         self._promises = Promises()
         self._held: deque[str] = deque()  # instructions of requests that wait their turn
         self._unnamed = 0
@@ -59,22 +73,45 @@ class Responses:
             "response.content_part.done": self._on_progress,
         }
 
+    @property
+    def due(self) -> float | None:
+        """When `time_out` wants to be called."""
+        held_until = self._barrier.down_at if self._held else 0.0
+        if not held_until:
+            return self._silent_at
+        return held_until if self._silent_at is None else min(held_until, self._silent_at)
+
     # --- asking ---------------------------------------------------------------------
 
     def request(self, instructions: str, now: float) -> list[Output]:
         """Ask for a reply, now or as soon as none is under way."""
         if instructions not in self._held:
             self._held.append(instructions)
-        return self._ask(now)
+        return self.ask(now)
 
-    def expect(self, now: float) -> None:
+    def ask(self, now: float) -> list[Output]:
+        """Make the next request, if nothing stands in its way any more."""
+        blocked = self._promises.awaited or self.ledger.active or self._barrier.is_up(now)
+        if not self._held or blocked:
+            return []
+        instructions = self._held.popleft()
+        event_id = self._next_id()
+        self._promises.asked(event_id, instructions)
+        self._watch(now)
+        return [SendFrame(frames.create_response(event_id, instructions))]
+
+    def is_about(self, item_id: str) -> None:
+        """The turn that we asked a reply to is this item of the conversation."""
+        self._promises.is_about(item_id)
+
+    def expect(self, item_id: str, now: float) -> None:
         """The service took a turn and answers it by itself.
 
         That answer also covers tool results which wait to be asked about.
         """
         if "" in self._held:
             self._held.remove("")
-        self._promises.turn_taken(now)
+        self._promises.turn_taken(item_id, now)
         self._watch(now)
 
     def expect_stray(self, now: float) -> None:
@@ -98,16 +135,7 @@ class Responses:
                 self._promises.wait_for_unknown()
             return []
         self._watch(now)
-        return [Emit(ServiceTrouble(fault.kind, fault.detail)), *self._ask(now)]
-
-    def _ask(self, now: float) -> list[Output]:
-        if not self._held or self._promises.awaited or self.ledger.active:
-            return []
-        instructions = self._held.popleft()
-        event_id = self._next_id()
-        self._promises.asked(event_id, instructions)
-        self._watch(now)
-        return [SendFrame(frames.create_response(event_id, instructions))]
+        return [Emit(ServiceTrouble(fault.kind, fault.detail)), *self.ask(now)]
 
     # --- calling off -------------------------------------------------------------------
 
@@ -119,20 +147,29 @@ class Responses:
             return []
         return [SendFrame(frames.cancel(self._next_id(), reply_id))]
 
-    def disown(self, now: float) -> None:
+    def disown(self, now: float) -> list[Output]:
         """Whatever was asked for or promised, and has not begun, is not wanted any more: it
-        is cancelled when it begins, and nobody is told of it."""
+        is cancelled when it begins, and nobody is told of it. The turn it would have answered
+        goes from the conversation, so that no later reply answers it."""
         self._held.clear()
-        self._promises.disown(now)
+        turns = self._promises.disown(now)
         self._watch(now)
+        return [self.delete(item_id) for item_id in turns]
+
+    def delete(self, item_id: str) -> Output:
+        """Nothing of the kind was said, as far as the conversation is concerned."""
+        return SendFrame(frames.delete_item(self._tidy_id(), item_id))
 
     def user_speaks(self) -> None:
         """What was promised may never come; the next commit promises again."""
         if not self.ledger.active:
-            self.due = None
+            self._silent_at = None
 
     def time_out(self, now: float) -> list[Output]:
-        """No sign of life: report it and give up what is under way."""
+        """Ask for what had to wait. No sign of life from the service: report it and give up
+        what is under way."""
+        if self._silent_at is None or now < self._silent_at:
+            return self.ask(now)
         words = f"no sign of a reply for {self._spec.reply_timeout_s:g} s"
         outputs: list[Output] = []
         if self._promises.awaited or not all(reply.disowned for reply in self.ledger.active):
@@ -144,12 +181,12 @@ class Responses:
                 outputs.append(Emit(ReplyDone(reply.reply_id, "failed", words)))
         self._promises.clear()
         self._held.clear()
-        self.due = None
+        self._silent_at = None
         return outputs
 
     def _watch(self, now: float) -> None:
         waiting = self._promises.awaited or self.ledger.active
-        self.due = now + self._spec.reply_timeout_s if waiting else None
+        self._silent_at = now + self._spec.reply_timeout_s if waiting else None
 
     # --- tools ------------------------------------------------------------------------------
 
@@ -293,8 +330,11 @@ class Responses:
             for received in self.ledger.items_of(reply):
                 outputs += _odd_end(received)
         outputs += self._close(reply, response)
+        if reply.disowned:
+            heard_by_nobody = [text(item, "id") for item in objects(response, "output")]
+            outputs += [self.delete(item_id) for item_id in heard_by_nobody if item_id]
         self._watch(now)
-        return [*outputs, *self._continue(reply, now), *self._ask(now)]
+        return [*outputs, *self._continue(reply, now), *self.ask(now)]
 
     def _close(self, reply: Reply, response: Mapping[str, object]) -> list[Output]:
         status = text(response, "status")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from device.simulator.appliance import STOP_S
 from device.simulator.console import Console, turn_words
-from device.simulator.evidence import Track
+from device.simulator.evidence import Evidence, Track
 from device.simulator.report import Json, Report
 from device.simulator.room import FrameClock
 from device.simulator.scenario import After, Cue
 from device.simulator.seam import words_of
 from device.simulator.timeline import Timeline
+from device.simulator.unanswered import performed
 from device.simulator.wavfile import read_wav, to_int16, write_wav
 from device.simulator.wire_audio import RATE_HZ, lay_out
 
@@ -42,8 +44,12 @@ def recorded(path: Path, clock: FrameClock, t0: float | None, channel: int = 0) 
 
 
 def write_results(out: Path, report: Report, timeline: Timeline, summary: Json) -> None:
-    """timeline.jsonl, leds.jsonl, wire.jsonl, uplink.wav, downlink.wav and summary.json."""
+    """timeline.jsonl, leds.jsonl, wire.jsonl, uplink.wav, downlink.wav and summary.json.
+
+    The measured turns take the place of the preliminary ones in ``timeline``, and
+    ``summary`` is warned of lost sound (:func:`lost_sound`)."""
     evidence = report.evidence
+    summary["warnings"] += lost_sound(evidence, report.uplink)
     timeline.replace("turn", report.turn_entries())
     timeline.write(out / "timeline.jsonl", out / "leds.jsonl")
     with (out / "wire.jsonl").open("w", encoding="utf-8") as lines:
@@ -64,6 +70,9 @@ def tell(outcome: Outcome, console: Console, out: Path) -> None:
         of = len(outcome.summary["utterances"])
         texts = ", ".join(f"“{one['text']}”" for one in silent)
         console.say(f"{len(silent)} of {of} utterances not answered: {texts}", "33")
+        for one in silent:
+            if reason := one.get("reason"):
+                console.say(f"“{one['text']}”: {reason}", "33")
     for utterance in outcome.summary["utterances"]:
         if words := words_of(utterance):
             console.say(words, "33")
@@ -86,11 +95,39 @@ def warnings(room: Json, never: Sequence[Cue], timing: Json) -> list[str]:
     ]
     if room.get("engine_stalls"):
         said.append(
-            f"the room's engine stalled {room['engine_stalls']} times (at most "
+            f"the room's engine stalled {_times(room['engine_stalls'])} (at most "
             f"{room['engine_lag_ms']:.0f} ms late): this machine was too busy to measure"
         )
     if room.get("late_cuts"):
-        said.append(f"{room['late_cuts']} cuts came late because the machine was busy")
+        said.append(f"a cut came late {_times(room['late_cuts'])} because the machine was busy")
     if timing.get("shutdown_ms", 0) > STOP_S * 1000:
         said.append(f"ending took {timing['shutdown_ms'] / 1000:.1f} s instead of {STOP_S:g}")
     return said
+
+
+def lost_sound(evidence: Evidence, uplink: Sequence[Json]) -> list[str]:
+    """Microphone sound that the appliance lost though the scenario did not ask for it.
+
+    ``uplink``: the report's rows. The room's card counts overruns, and what was sent is
+    compared with what the card delivered; what the appliance drops behind the card while it
+    sends nothing, nobody else can see.
+    """
+    faults = Counter(fault for _, fault in performed(evidence))
+    said = []
+    overruns = evidence.room.get("mic_xruns", 0) - faults["xrun_mic"]
+    if overruns > 0:
+        said.append(
+            f"the appliance read its microphone too late {_times(overruns)} and lost sound, which "
+            "the scenario did not ask for: a wake word with a hole in it is not found"
+        )
+    lost = sum(row.get("lost_samples", 0) for row in uplink)
+    if lost and not (faults["xrun_mic"] or faults["unplug_mic"]):
+        said.append(
+            f"{lost / RATE_HZ * 1000:.0f} ms of the microphone's sound are missing in what was "
+            "sent to the service"
+        )
+    return said
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

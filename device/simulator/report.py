@@ -1,10 +1,10 @@
 """What a run showed, computed from the evidence and not from the appliance's words.
 
-- A *turn* is an utterance that was answered; :mod:`device.simulator.turns` says by which
-  reply. Its latency runs from the user's last
-  loud sample at the microphone to the first loud sample of the reply at the
-  speaker, which is found by looking for the wire's audio in the recording; cues
-  and rings therefore do not count.
+- A *turn* is an utterance that was answered by a reply that sounded;
+  :mod:`device.simulator.turns` says by which, and :mod:`device.simulator.unanswered` why the
+  others were not. Its latency runs from the user's last loud sample at the microphone to the
+  first loud sample of the reply at the speaker, which is found by looking for the wire's
+  audio in the recording (:mod:`device.simulator.heard`); cues and rings do not count.
 - A *cut* is a press while the speaker sounded: from the stamped edge to the last
   non-silent sample; 0 and ``in_pause`` when the speech paused just then.
 - ``heard_ms`` of every ``playback_stopped`` is compared with what of that item is
@@ -20,40 +20,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from device.simulator.evidence import Evidence, Track
-from device.simulator.measure import compare, locate, loud_bounds, silence_after
+from device.simulator.evidence import Evidence, Spoken
+from device.simulator.heard import GAP_S, Heard, find_all, heard_in
+from device.simulator.measure import compare, silence_after
 from device.simulator.seam import Ear, judge
 from device.simulator.timeline import Entry
-from device.simulator.turns import Answer, answers
-from device.simulator.wavfile import resample
+from device.simulator.turns import Answer, Turns
+from device.simulator.unanswered import Reasons
 from device.simulator.wire_audio import RATE_HZ, AudioRun
 
 Json = dict[str, Any]
 
-TEMPLATE_S = 0.4  #: how much of a reply is looked for
-ONSET_S, ONSET_MATCH = 0.12, 0.85  #: its very beginning, where an underrun broke it
-ONSET_REACH_S = 0.3  #: how far the break may have moved the rest
-MATCH = 0.6  #: correlation that counts as found
-SEARCH_S = (6.0, 90.0)  #: first nearby; a reply may also wait behind another
 SOUNDING_S = 0.8  #: sound this shortly before an edge: speech, perhaps in a pause
-GAP_S = 0.06  #: silence that ends a sound
 MOST_PREROLL_S = 20.0
-COMMITS = ("input_audio_buffer.commit", "input_audio_buffer.committed")
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """Where an item is on the speaker: its sample 0, and its first loud sample."""
-
-    item: AudioRun
-    starts_at: float
-    speech_at: float
-    score: float
 
 
 class Report:
@@ -61,16 +44,22 @@ class Report:
 
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
-        self.heard = [h for run in evidence.downlink if (h := find_item(run, evidence.speaker))]
+        self.heard = find_all(evidence.downlink, evidence.speaker)
         self.cuts = [c for at in evidence.presses if (c := self._cut(at))]
         self.stops = self._stops()
         self.uplink = [self._uplink(run) for run in evidence.uplink]
-        answered, self._unanswered = answers(evidence, self.uplink)
         found = {id(heard.item): heard for heard in self.heard}
-        self.turns = [self._turn(one, found.get(id(one.run))) for one in answered]
+        turns = Turns(evidence, self.uplink, lambda run: id(run) in found)
+        self.turns = [self._turn(one, found[id(one.run)]) for one in turns.answered]
         spoken = sorted(evidence.spoken, key=lambda s: s.first_loud_at)
         ear = Ear.of(evidence.entries)
-        self.utterances = [judge(one, self.uplink, evidence.t0, ear) for one in spoken]
+        judged = {id(one): judge(one, self.uplink, evidence.t0, ear) for one in spoken}
+        self.utterances = list(judged.values())
+        reasons = Reasons(turns)
+        self.unanswered = [
+            self._unanswered(one, reasons.why(one, muted=judged[id(one)]["muted"]))
+            for one in turns.unanswered
+        ]
 
     def turn_entries(self) -> list[Entry]:
         """The ``turn`` lines of the timeline."""
@@ -86,8 +75,8 @@ class Report:
         wire = Counter(f"{r['direction']} {r['type']}".strip() for r in evidence.rows)
         steady = [u["capture_to_wire_ms"] for u in self.uplink if "capture_to_wire_ms" in u]
         return {
-            "latency_ms": spread([t.get("latency_ms") for t in self.turns]),
-            "device_ms": spread([t.get("device_ms") for t in self.turns]),
+            "latency_ms": spread([t["latency_ms"] for t in self.turns]),
+            "device_ms": spread([t["device_ms"] for t in self.turns]),
             "service_ms": spread([t.get("service_ms") for t in self.turns]),
             "cut_ms": spread([c["cut_ms"] for c in self.cuts if not c["in_pause"]]),
             "heard_error_ms": spread([s["error_ms"] for s in self.stops if "error_ms" in s]),
@@ -97,9 +86,7 @@ class Report:
             "word_leak_ms": spread([u["word_leak_ms"] for u in self.utterances]),
             "question_lost_ms": spread([u["question_lost_ms"] for u in self.utterances]),
             "turns": [{**t, "t": self._t(t["at"])} for t in self.turns],
-            "unanswered": [
-                {"t": self._t(s.last_loud_at), "text": s.text} for s in self._unanswered
-            ],
+            "unanswered": self.unanswered,
             "cuts": self.cuts,
             "playback_stops": self.stops,
             "uplink": self.uplink,
@@ -114,30 +101,25 @@ class Report:
 
     # --- turns ------------------------------------------------------------------
 
-    def _turn(self, answer: Answer, heard: Heard | None) -> Json:
+    def _unanswered(self, spoken: Spoken, reason: str) -> Json:
+        return {"t": self._t(spoken.last_loud_at), "text": spoken.text, "reason": reason}
+
+    def _turn(self, answer: Answer, heard: Heard) -> Json:
         user, run = answer.user, answer.run
         byte_at = run.chunks[0].at
-        commits = [
-            row["at"]
-            for row in self.evidence.rows
-            if row["type"] in COMMITS and user.first_loud_at < row["at"] <= byte_at
-        ]
-        if answer.commit_at is not None:
-            commits = [answer.commit_at]
         turn: Json = {
-            "at": heard.speech_at if heard else byte_at,
+            "at": heard.speech_at,
             "text": user.text,
             "item_id": run.key,
             "user_end_t": self._t(user.last_loud_at),
             "first_reply_byte_t": self._t(byte_at),
+            "first_speech_t": self._t(heard.speech_at),
+            "latency_ms": _ms(heard.speech_at - user.last_loud_at),
+            "device_ms": _ms(heard.starts_at - byte_at),
         }
-        if commits:
-            turn["commit_ms"] = _ms(commits[-1] - user.last_loud_at)
-            turn["service_ms"] = _ms(byte_at - commits[-1])
-        if heard:
-            turn["first_speech_t"] = self._t(heard.speech_at)
-            turn["latency_ms"] = _ms(heard.speech_at - user.last_loud_at)
-            turn["device_ms"] = _ms(heard.starts_at - byte_at)
+        if answer.commit_at is not None:
+            turn["commit_ms"] = _ms(answer.commit_at - user.last_loud_at)
+            turn["service_ms"] = _ms(byte_at - answer.commit_at)
         return turn
 
     # --- stopping -----------------------------------------------------------------
@@ -222,72 +204,6 @@ class Report:
         if lateness:
             row["capture_to_wire_ms"] = spread(lateness)
         return row
-
-
-def find_item(run: AudioRun, speaker: Track) -> Heard | None:
-    """Look for the beginning of an item's speech in the speaker's recording.
-
-    An underrun near the beginning moves most of what is looked for; then the
-    onset alone is found a little earlier, and that is where the speech began.
-    """
-    bounds = loud_bounds(run.samples)
-    if bounds is None:
-        return None
-    rate = speaker.rate_hz
-    skip = int(bounds[0] * rate / RATE_HZ)
-    piece = run.samples[: bounds[0] + int(TEMPLATE_S * RATE_HZ)].astype(np.float64)
-    needle = resample(piece, RATE_HZ, round(rate))[skip:]
-    onset = needle[: int(ONSET_S * rate)]
-    start = speaker.clamp(run.chunks[0].at - 0.02)
-    for reach_s in SEARCH_S:
-        hay = speaker.samples[start : speaker.clamp(run.chunks[0].at + reach_s)].astype(np.float64)
-        whole = locate(needle, hay, earliest=True)
-        place, score = whole if whole is not None and whole[1] >= MATCH else (None, 0.0)
-        first = 0 if place is None else max(0, place - int(ONSET_REACH_S * rate))
-        last = len(hay) if place is None else place + len(onset)
-        begun = locate(onset, hay[first:last], earliest=True)
-        if begun is not None and begun[1] >= max(ONSET_MATCH, score):
-            place, score = first + begun[0], begun[1]
-        if place is not None:
-            speech = start + place
-            return Heard(
-                run, speaker.time_of(speech - skip), speaker.time_of(speech), round(score, 3)
-            )
-    return None
-
-
-def heard_in(heard: Heard, speaker: Track, claimed_ms: float) -> Json:
-    """How much of an item the recording holds, against ``claimed_ms``.
-
-    The sound's last sample is lined up with the item by its last quarter second
-    (an underrun may have moved it); in a pause of the speech the truth is a range.
-    """
-    rate = speaker.rate_hz
-    whole = resample(heard.item.samples.astype(np.float64), RATE_HZ, round(rate))
-    begin = speaker.clamp(heard.starts_at)
-    reach = begin + int((claimed_ms / 1000 + 0.5) * rate)
-    around = speaker.samples[begin:reach]
-    end = silence_after(
-        speaker.samples,
-        min(begin + claimed_ms / 1000 * rate - 0.03 * rate, len(speaker.samples)),
-        before=int(1.5 * rate),
-        gap=int(GAP_S * rate),
-    )
-    if end is None or not len(around):
-        return {}
-    last = end[0]
-    tail = speaker.samples[max(begin, last + 1 - int(0.25 * rate)) : last + 1]
-    found = locate(tail.astype(np.float64), np.concatenate([whole, np.zeros(len(tail))]))
-    if found is None or found[1] < MATCH:
-        return {}
-    low = found[0] + len(tail)
-    level = np.abs(whole[low:])
-    sounding = np.flatnonzero(level > max(4.0, float(np.abs(whole).max()) * 0.002))
-    high = low + int(sounding[0]) if sounding.size else len(whole)
-    low_ms, high_ms = low / rate * 1000, max(low, high) / rate * 1000
-    error = min(0.0, claimed_ms - low_ms) + max(0.0, claimed_ms - high_ms)
-    recorded = round(min(max(claimed_ms, low_ms), high_ms), 1)
-    return {"item_id": heard.item.key, "recorded_ms": recorded, "error_ms": round(error, 1)}
 
 
 def spread(values: Sequence[float | None]) -> Json:

@@ -1,37 +1,36 @@
 """Which utterance a reply answers, and which got no answer.
 
-Where the wire shows commits, they decide. A commit names the stretch of what was sent
-(``audio_start_ms`` to ``audio_end_ms`` of the service's speech events, else all that was
-sent since the last one), the report's rows say where that lies in the microphone's
-recording, and the utterances that end in it were asked. Commits wait in a queue of their
-connection; the first audio of a response that was created for the head of the queue
-answers it. A commit leaves unanswered when its response is cancelled, when its connection
-closes, or when another comes and nothing is under way for it any more.
+An utterance is answered when a reply that is due to it sounded. What sounded is what the
+caller found in the room's recording of the speaker: a reply that came while no speaker was
+plugged in, or was cut before a sample of it sounded, answers nothing.
 
-Where the wire does not show it (no commits, or what was sent is not found in the
+Where the wire shows commits, they decide which reply is due to what
+(:mod:`device.simulator.exchange`). The report's rows say where in the microphone's recording
+a commit's stretch of audio lies, and the utterances that end in it were asked; the first
+sound of a response that is due to it answers them, and nothing else does.
+
+Where the wire does not show it (no commits at all, or what was sent is not found in the
 recording), a reply answers the utterance that ended last before it, once; what was
 said before that one stays unanswered.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from device.simulator.evidence import Evidence, Spoken
+from device.simulator.exchange import Commit, Exchange, read
 from device.simulator.wire_audio import RATE_HZ, AudioRun
-from device.simulator.wire_log import Row
 
 Json = dict[str, Any]
 
-#: A function was called: so long its result may take to ask for the next response.
-CALL_S = 2.0
 #: The end of an utterance may lie so far behind the end of what was committed.
 END_SLACK_S = 0.3
-#: Audio not found in the recording is overlooked up to this.
-_SCRAP_S = 0.05
+#: Less audio than this says nothing: not found in the recording it is overlooked, and an
+#: utterance of which no more was sent or committed was not.
+SCRAP_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,140 +42,114 @@ class Answer:
     commit_at: float | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Commit:
-    at: float
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of what was sent, and where it is in the microphone's recording: from
+    ``begins`` to ``ends`` (CLOCK_MONOTONIC), at ``from_ms`` of the connection's audio."""
+
+    begins: float
+    ends: float
     connection: int
-    since: float  #: the commit or clear before it, on this connection
-    span_ms: tuple[float, float] | None
+    from_ms: float
+
+    def overlap(self, spoken: Spoken) -> float:
+        """Seconds of the utterance that lie in it."""
+        return min(self.ends, spoken.last_loud_at) - max(self.begins, spoken.first_loud_at)
+
+    def place(self, spoken: Spoken) -> tuple[float, float]:
+        """Where that part of the utterance is in the connection's audio, in ms."""
+        begins_s = max(0.0, spoken.first_loud_at - self.begins)
+        return (
+            self.from_ms + begins_s * 1000,
+            self.from_ms + (begins_s + self.overlap(spoken)) * 1000,
+        )
 
 
-@dataclass(slots=True)
-class _Line:
-    """One connection to the service, as far as the wire has shown it."""
+class Turns:
+    """Judges once; ``answered`` is in the order of the replies.
 
-    commits: deque[_Commit] = field(default_factory=deque)
-    seen_commit: bool = False
-    boundary: float = float("-inf")
-    starts: dict[str, float] = field(default_factory=dict)
-    ends: dict[str, float] = field(default_factory=dict)
-    owners: dict[str, _Commit | None] = field(default_factory=dict)
-    active: set[str] = field(default_factory=set)
-    calling: set[str] = field(default_factory=set)
-    waits_until: float = float("-inf")
-
-    def see(self, row: Row) -> None:
-        kind, at = row["type"], float(row["at"])
-        item, response = str(row.get("item_id", "")), str(row.get("response_id") or "")
-        if kind == "input_audio_buffer.speech_started":
-            self.starts[item] = float(row.get("audio_start_ms", 0))
-        elif kind == "input_audio_buffer.speech_stopped":
-            self.ends[item] = float(row.get("audio_end_ms", 0))
-        elif kind == "input_audio_buffer.committed":
-            self._committed(at, item, int(row.get("connection", 0)))
-        elif kind == "input_audio_buffer.clear":
-            self.boundary = at
-        elif kind == "response.created":
-            self.owners[response] = self.commits[0] if self.commits else None
-            self.active.add(response)
-            self.waits_until = float("-inf")
-        elif kind == "response.function_call_arguments.done":
-            self.calling.add(response)
-        elif kind == "response.cancel":
-            self._drop(response)
-        elif kind == "response.done":
-            self.active.discard(response)
-            if row.get("status") == "cancelled":
-                self._drop(response)
-            elif response in self.calling:
-                self.waits_until = at + CALL_S
-        elif kind == "closed":
-            self.commits.clear()
-
-    def _committed(self, at: float, item: str, connection: int) -> None:
-        if not self.active and at >= self.waits_until:
-            self.commits.clear()
-        known = item in self.starts and item in self.ends
-        span = (self.starts[item], self.ends[item]) if known else None
-        self.commits.append(_Commit(at, connection, self.boundary, span))
-        self.boundary = at
-        self.seen_commit = True
-
-    def _drop(self, response: str) -> None:
-        owner = self.owners.get(response)
-        if owner is not None and owner in self.commits:
-            self.commits.remove(owner)
-
-    def answered_by(self, response: str) -> _Commit | None:
-        """The commit whose first answer this response's first audio is."""
-        head = self.commits[0] if self.commits else None
-        owner = self.owners.get(response, head)
-        if owner is None or owner not in self.commits:
-            return None
-        self.commits.remove(owner)
-        return owner
-
-
-def answers(evidence: Evidence, sent: Sequence[Json]) -> tuple[list[Answer], list[Spoken]]:
-    """Every answered turn in the order of the replies, and the unanswered utterances.
-
-    ``sent``: the report's rows, one for each of ``evidence.uplink``. A wake word with
-    nothing behind it asks nothing, so it is never unanswered.
+    ``sent``: the report's rows, one for each of ``evidence.uplink``. ``sounded``: was this
+    reply found in the speaker's recording?
     """
-    spoken = sorted(evidence.spoken, key=lambda s: s.last_loud_at)
-    events: list[tuple[float, int, Row | AudioRun]] = [(r["at"], 0, r) for r in evidence.rows]
-    events += [(run.chunks[0].at, 1, run) for run in evidence.downlink]
-    lines: dict[int, _Line] = {}
-    answered: set[int] = set()
-    found: list[Answer] = []
-    for at, _, event in sorted(events, key=lambda e: e[:2]):
-        if isinstance(event, dict):
-            lines.setdefault(int(event.get("connection", 0)), _Line()).see(event)
-            continue
-        line = lines.setdefault(event.connection, _Line())
-        commit = line.answered_by(event.response)
-        if commit is None and line.seen_commit:
-            continue  # more of an answer, or one that nobody asked for
-        asked = None if commit is None else _asked(commit, evidence, sent, spoken)
-        if asked is None:
-            asked = [s for s in spoken if s.last_loud_at < (commit.at if commit else at)][-1:]
-        if asked and id(asked[-1]) not in answered:
-            found.append(Answer(event, asked[-1], commit.at if commit else None))
-        answered.update(id(s) for s in asked)
-    silent = [s for s in spoken if id(s) not in answered and not _only_wakes(s)]
-    return found, silent
+
+    def __init__(
+        self, evidence: Evidence, sent: Sequence[Json], sounded: Callable[[AudioRun], bool]
+    ) -> None:
+        self.evidence = evidence
+        self.sounded = sounded
+        self.exchange: Exchange = read(evidence.rows)
+        self._sent = sent
+        self._spoken = sorted(evidence.spoken, key=lambda s: s.last_loud_at)
+        #: What each commit asked; None where the recording does not show it.
+        self.asked: dict[Commit, list[Spoken] | None] = {
+            commit: self._in_commit(commit) for commit in self.exchange.commits
+        }
+        self.answered = self._answers()
+
+    @property
+    def unanswered(self) -> list[Spoken]:
+        """In the order in which they ended. A wake word with nothing behind it asks nothing."""
+        done = {id(answer.user) for answer in self.answered} | self._also
+        return [s for s in self._spoken if id(s) not in done and not _only_wakes(s)]
+
+    def pieces(self, connection: int, span_ms: tuple[float, float]) -> tuple[list[Piece], bool]:
+        """Where a stretch of what was sent was recorded, and whether that is known of all."""
+        found: list[Piece] = []
+        known = True
+        position_ms = 0.0
+        for run, row in zip(self.evidence.uplink, self._sent, strict=True):
+            if run.connection != connection:
+                continue
+            length_ms = len(run.samples) / RATE_HZ * 1000
+            low = max(0.0, span_ms[0] - position_ms)
+            high = min(length_ms, span_ms[1] - position_ms)
+            if high > low and row["matched"]:
+                zero = row["starts_t"] + self.evidence.t0
+                piece = (zero + low / 1000, zero + high / 1000)
+                found.append(Piece(*piece, connection, position_ms + low))
+            elif high - low > SCRAP_S * 1000:
+                known = False
+            position_ms += length_ms
+        return found, known and position_ms > 0
+
+    def _answers(self) -> list[Answer]:
+        answers: list[Answer] = []
+        self._also: set[int] = set()  # asked in one turn with what is answered
+        done: set[Commit] = set()
+        for run in sorted(self.evidence.downlink, key=lambda one: one.chunks[0].at):
+            if not self.sounded(run):
+                continue
+            at = run.chunks[0].at
+            commit = self.exchange.due_to(run.connection, run.response, at)
+            if commit in done or (commit is None and self.exchange.commits):
+                continue  # more of an answer, or one that nobody asked for
+            asked = None
+            if commit is not None:
+                done.add(commit)
+                asked = self.asked[commit]
+            if asked is None:
+                asked = self._last_before(commit.at if commit else at)
+            if asked and id(asked[-1]) not in self._also:
+                answers.append(Answer(run, asked[-1], commit.at if commit else None))
+            self._also.update(id(s) for s in asked)
+        return answers
+
+    def _last_before(self, at: float) -> list[Spoken]:
+        return [s for s in self._spoken if s.last_loud_at < at][-1:]
+
+    def _in_commit(self, commit: Commit) -> list[Spoken] | None:
+        """The utterances that end in what was committed; None where that is not known."""
+        pieces, known = self.pieces(commit.connection, commit.span_ms)
+        if not known:
+            return None
+        return [
+            spoken
+            for spoken in self._spoken
+            if spoken.last_loud_at < commit.at
+            and any(p.begins < spoken.last_loud_at <= p.ends + END_SLACK_S for p in pieces)
+            and sum(max(0.0, p.overlap(spoken)) for p in pieces) > SCRAP_S
+        ]
 
 
 def _only_wakes(spoken: Spoken) -> bool:
     return spoken.word_end_at is not None and spoken.question_at is None
-
-
-def _asked(
-    commit: _Commit, evidence: Evidence, sent: Sequence[Json], spoken: Sequence[Spoken]
-) -> list[Spoken] | None:
-    """The utterances that end in what was committed; None where that is not known."""
-    pieces: list[tuple[float, float]] = []
-    position = 0.0
-    for run, row in zip(evidence.uplink, sent, strict=True):
-        if run.connection != commit.connection:
-            continue
-        length = len(run.samples) / RATE_HZ
-        low, high = 0.0, length
-        if commit.span_ms is not None:
-            low = max(low, commit.span_ms[0] / 1000 - position)
-            high = min(high, commit.span_ms[1] / 1000 - position)
-        elif not commit.since < run.chunks[-1].at or run.chunks[0].at >= commit.at:
-            high = low
-        position += length
-        if high <= low:
-            continue
-        if not row["matched"]:
-            if high - low > _SCRAP_S:
-                return None
-            continue
-        begins = row["starts_t"] + evidence.t0
-        pieces.append((begins + low, begins + high))
-    if not pieces:
-        return None
-    ends = [(s, s.last_loud_at) for s in spoken if s.last_loud_at < commit.at]
-    return [s for s, end in ends if any(a < end <= b + END_SLACK_S for a, b in pieces)]

@@ -2,7 +2,8 @@
 
     .venv/bin/python scripts/bench_parts/table.py [--readme] [--only PART ...]
 
-Exit status 1 when a row is missed. ``--readme`` writes the table into README.md.
+Exit status 1 when a row is missed. ``--readme`` writes the table into README.md; with
+``--only`` the rows of the other parts stay as they are, and are named.
 """
 
 from __future__ import annotations
@@ -10,52 +11,63 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from readme_table import Row, Standing, kept, name_of, rewritten, standing
+
 REPO = Path(__file__).resolve().parents[2]
-PARTS = ("cut", "appliance", "echo", "hearing", "recogniser")
-MARKS = ("<!-- bench -->", "<!-- /bench -->")
+README = REPO / "README.md"
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Row:
-    """``what`` was measured, at most or least ``limit``, and ``value`` in words."""
-
-    what: str
-    limit: str
-    value: str
-    met: bool
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--readme", action="store_true", help="write the table into README.md")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
+    parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS), metavar="PART")
     parser.add_argument("--out", type=Path, default=REPO / "out" / "bench.json")
     options = parser.parse_args()
+    machine = f"{cpu()}, Python {platform.python_version()}, {platform.system()}"
+    if options.readme and (trouble := unlike(readme(), machine, options.only)):
+        parser.error(trouble)  # before the hours, not after
     results: Json = {}
     for part in options.only:
         print(f"measuring: {part} ...", file=sys.stderr, flush=True)
         results[part] = measure(part)
-    rows = [row for part, result in results.items() for row in ROWS[part](result)]
-    machine = f"{cpu()}, Python {platform.python_version()}, {platform.system()}"
+    measured = {part: list(ROWS[part](result)) for part, result in results.items()}
+    rows = [row for found in measured.values() for row in found]
     for row in rows:
         print(f"{'met   ' if row.met else 'MISSED'}  {row.what}: {row.value} (limit: {row.limit})")
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    record = {"date": str(date.today()), "machine": machine, "parts": results}  # noqa: DTZ011
+    record: Json = {"date": str(date.today()), "machine": machine, "parts": results}  # noqa: DTZ011
     record["rows"] = [vars(row) for row in rows]
     options.out.write_text(json.dumps(record, indent=2))
     print(f"written to {options.out}")
     if options.readme:
-        write_readme(rows, machine)
+        old = readme()
+        README.write_text(rewritten(old, machine, measured, NAMES), encoding="utf-8")
+        for line in kept(old, list(measured), NAMES):
+            print(f"in README.md from an earlier run: {name_of(line)}")
     return 0 if all(row.met for row in rows) else 1
+
+
+def readme() -> Standing:
+    return standing(README.read_text(encoding="utf-8"))
+
+
+def unlike(old: Standing, machine: str, parts: Sequence[str]) -> str:
+    """Why the rows of ``parts``, measured here, must not stand beside those that are kept."""
+    if old.machine == machine or not kept(old, parts, NAMES):
+        return ""
+    return (
+        f"README.md's other rows were measured on another machine ({old.machine}; this is "
+        f"{machine}): measure all parts, without --only"
+    )
 
 
 def measure(part: str) -> Json:
@@ -73,24 +85,6 @@ def cpu() -> str:
         if line.startswith(("model name", "Model")):
             return f"{line.partition(':')[2].strip()}, {platform.machine()}"
     return platform.machine()
-
-
-def write_readme(rows: list[Row], machine: str) -> None:
-    readme = REPO / "README.md"
-    before, _, rest = readme.read_text(encoding="utf-8").partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    lines = [
-        f"On {machine}; nothing was measured on a Raspberry Pi yet.",
-        "Rows marked MISSED are open work.",
-        "",
-    ]
-    lines += ["| what | limit | measured | |", "|---|---|---|---|"]
-    lines += [
-        f"| {row.what} | {row.limit} | {row.value} | {'met' if row.met else '**MISSED**'} |"
-        for row in rows
-    ]
-    table = "\n".join([MARKS[0], *lines, MARKS[1]])
-    readme.write_text(before + table + after, encoding="utf-8")
 
 
 # --- rows -------------------------------------------------------------------------------
@@ -236,6 +230,19 @@ ROWS: dict[str, Callable[[Json], Iterator[Row]]] = {
     "echo": echo_rows,
     "hearing": hearing_rows,
     "recogniser": recogniser_rows,
+}
+
+#: The names of each part's rows, by which README.md's are told apart.
+NAMES = {
+    part: re.compile(names)
+    for part, names in {
+        "cut": r"button to last sample|heard_ms against|first reply byte",
+        "appliance": r"user's last sample|microphone sample|samples lost|underruns after"
+        r"|wake word over a reply|self-wakes|start to READY|resident memory|CPU while",
+        "echo": r".+ found over a reply",
+        "hearing": r"(?!)",
+        "recogniser": r"offline recogniser|off-topic|phrasings",
+    }.items()
 }
 
 if __name__ == "__main__":

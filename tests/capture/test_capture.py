@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+from dataclasses import replace
 from random import Random
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from device.adapters.alsa_capture import AlsaCapture
 from device.adapters.alsa_reopen import reopen_backoff
 from device.events import Event, Part, PartDegraded, PartReady
 from device.fakes import FakeClock
-from device.fakes_audio import FakeMicrophone
+from device.fakes_audio import FakeCapturePcm, FakeMicrophone
 from device.ports import Samples
 from device.settings import AudioSettings
 
@@ -80,13 +81,36 @@ def test_an_overrun_is_counted_in_frames() -> None:
     assert abs(stage.capture.frame - 1.7 * 16000) <= 480
 
 
-def test_a_late_thread_within_the_buffer_loses_nothing() -> None:
-    stage = Stage()
+@pytest.mark.parametrize("period_ms", [5, 10, 30, 50])
+def test_a_late_thread_within_the_buffer_loses_nothing(period_ms: int) -> None:
+    stage = Stage(period_ms=period_ms)
     stage.run(0.2)
-    stage.clock.now += 0.15
+    stage.clock.now += 0.45
     stage.run(0.2)
     assert stage.capture.xruns == 0 and stage.capture.lost_frames == 0
     assert sum(len(samples) for _, samples in stage.heard) == stage.capture.frame
+
+
+class SmallMicrophone(FakeMicrophone):
+    """A card with room for 6 periods of 8 ms, whatever is asked for."""
+
+    def open(self, request: PcmRequest) -> FakeCapturePcm:
+        return super().open(replace(request, period_frames=128, periods=6))
+
+
+def test_a_card_with_a_smaller_buffer_and_other_periods_works_as_it_is() -> None:
+    stage = Stage(SmallMicrophone)
+    stage.run(0.5)
+    stage.clock.now += 0.2  # more than it holds
+    stage.run(0.5)
+    assert stage.capture.xruns == 1
+    assert abs(stage.capture.lost_frames - 0.2 * 16000) <= 480
+    assert sum(len(samples) for _, samples in stage.heard) + stage.capture.lost_frames == (
+        stage.capture.frame
+    )
+    (ready,) = stage.of(PartReady)
+    assert ready.detail.endswith("period 8 ms, buffer 48 ms")
+    assert not stage.of(PartDegraded)
 
 
 def test_mute_really_closes_and_the_count_goes_on() -> None:

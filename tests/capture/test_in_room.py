@@ -38,6 +38,24 @@ def test_bit_exact_with_the_microphones(rate_hz: int, channels: int) -> None:
         assert child.ask("counters")["mic_xruns"] == 0
 
 
+@pytest.mark.parametrize(("rate_hz", "channels"), [(48000, 4), (16000, 1)])
+def test_a_thread_held_up_for_350_ms_loses_no_frame(rate_hz: int, channels: int) -> None:
+    with appliance(
+        room={"rate_hz": rate_hz, "mic_channels": channels},
+        capture_rate_hz=rate_hz,
+        capture_channels=channels,
+    ) as child:
+        child.ask("listen", 0.35)
+        time.sleep(1.2)
+        heard = gather(child, channels)
+        assert child.ask("counters")["mic_xruns"] == 0
+        began = child.room.started_at("mic")
+        delivered = np.concatenate([samples for _, samples in heard])
+        assert len(delivered) > 0.9 * rate_hz
+        truth = child.room.recording("mic")[began:]
+        assert np.array_equal(delivered, truth[: len(delivered)])
+
+
 def test_an_xrun_shows_as_a_gap_of_the_right_size() -> None:
     with appliance() as child:
         child.ask("listen")

@@ -102,6 +102,13 @@ def test_what_a_response_is_asked() -> None:
         assert question.asked is (user if context[0] is user and reply not in context else None)
 
 
+def test_a_call_of_a_response_that_was_called_off_does_not_hide_what_was_said_last() -> None:
+    first, second = message("u1"), message("u2")
+    assert question_of([first, second, call("1", "set_timer")], "") == Said(second)
+    answered = [first, call("1", "a"), result("1"), call("2", "b")]
+    assert question_of(answered, "") == Nothing()
+
+
 @given(st.text(alphabet="ab .!?\n", max_size=700))
 def test_no_word_is_lost_between_sentences(text: str) -> None:
     pieces = sentences(text)

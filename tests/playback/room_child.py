@@ -18,6 +18,7 @@ from device.adapters.alsa_playback import AlsaPlayback
 from device.adapters.clock import SystemClock
 from device.commands import Cue
 from device.events import Event, StopReason
+from device.ports import Samples
 from device.settings import AudioSettings
 
 
@@ -49,8 +50,15 @@ class Child:
     def start(self) -> None:
         self.playback.start()
 
-    def listen(self) -> None:
-        self.capture.start(lambda first, samples: self.heard.append((first, samples.tobytes())))
+    def listen(self, hold_up_s: float = 0.0) -> None:
+        """``hold_up_s``: so long the capture thread is kept from reading, 0.3 s after its start."""
+
+        def hear(first: int, samples: Samples) -> None:
+            self.heard.append((first, samples.tobytes()))
+            if len(self.heard) == 30:
+                time.sleep(hold_up_s)
+
+        self.capture.start(hear)
 
     def take_heard(self) -> list[tuple[int, str]]:
         heard, self.heard = self.heard, []

@@ -19,9 +19,9 @@ from device.events import (
     UserTranscript,
 )
 from device.providers.base import AskFence
-from device.providers.openai_input import CLEARED_AT_LAST_S, CLEARED_WITHIN_S, IN_FLIGHT_S
+from device.providers.openai_barrier import CLEARED_AT_LAST_S, CLEARED_WITHIN_S, IN_FLIGHT_S
 from device.providers.openai_promises import ANSWER_WITHIN_S
-from tests.providers.driver import Driver, event_ids, events, frames, kinds, notes
+from tests.providers.driver import Driver, asks, event_ids, events, frames, kinds, notes
 
 BUFFER = "input_audio_buffer"
 TRANSCRIPT = "conversation.item.input_audio_transcription"
@@ -45,13 +45,19 @@ def hears(driver: Driver, item_id: str) -> list[Any]:
     ]
 
 
+def told(outputs: list[Any]) -> list[Any]:
+    """What the device is told; all that it answers is that the item must go."""
+    assert set(kinds(outputs)) <= {"conversation.item.delete"}
+    return events(outputs)
+
+
 def commits(outputs: list[Any]) -> list[str]:
     return [e.item_id for e in events(outputs) if isinstance(e, TurnCommitted)]
 
 
 def test_what_comes_before_cleared_is_of_the_abandoned_turn() -> None:
     driver = abandoning()
-    assert hears(driver, "old") == []
+    assert told(hears(driver, "old")) == []
     assert driver.event(f"{BUFFER}.cleared") == []
     assert commits(hears(driver, "new")) == ["new"]
 
@@ -60,7 +66,7 @@ def test_each_clear_is_answered_for_itself() -> None:
     driver = abandoning()
     driver.command(ClearInput())
     driver.event(f"{BUFFER}.cleared")
-    assert hears(driver, "between") == []
+    assert told(hears(driver, "between")) == []
     driver.event(f"{BUFFER}.cleared")
     assert commits(hears(driver, "new")) == ["new"]
 
@@ -141,14 +147,34 @@ def test_nor_does_it_after_a_while_when_nothing_else_was_said() -> None:
     hears(driver, "old")
     driver.event(f"{BUFFER}.cleared")
     driver.wait(ANSWER_WITHIN_S)
-    driver.command(RequestReply("say hello"))
+    assert asks(driver.command(RequestReply("say hello"))) == ["say hello"]
     assert events(driver.created("r")) == [ReplyStarted("r")]
+
+
+def test_what_was_taken_back_is_deleted_before_a_reply_is_asked_for() -> None:
+    """Else whoever answers would see it, and answer that."""
+    driver = abandoning()
+    assert driver.command(RequestReply("say hello")) == []
+    assert frames(driver.event(f"{BUFFER}.committed", item_id="old")) == [
+        {"type": "conversation.item.delete", "item_id": "old"}
+    ]
+    assert asks(driver.event(f"{BUFFER}.cleared")) == ["say hello"]
+
+
+def test_a_service_that_never_answers_a_clear_is_asked_for_a_reply_all_the_same() -> None:
+    driver = abandoning()
+    driver.command(RequestReply("say hello"))
+    driver.drained()
+    assert driver.codec.deadline == driver.now + CLEARED_WITHIN_S
+    assert driver.wait(CLEARED_WITHIN_S - 0.1) == []
+    assert asks(driver.wait(0.1)) == ["say hello"]
 
 
 def test_a_request_is_answered_though_the_abandoned_turn_never_was() -> None:
     driver = abandoning()
     hears(driver, "old")
-    asked = event_ids(driver.command(RequestReply("say hello")))[0]
+    driver.command(RequestReply("say hello"))
+    asked = event_ids(driver.event(f"{BUFFER}.cleared"))[0]
     assert events(driver.created("r", request=asked)) == [ReplyStarted("r")]
     driver.done("r")
     # The late answer to the abandoned turn is still recognised.
@@ -158,12 +184,30 @@ def test_a_request_is_answered_though_the_abandoned_turn_never_was() -> None:
 def test_a_request_that_crossed_the_answer_nobody_wants_is_made_again_after_it() -> None:
     driver = abandoning()
     hears(driver, "old")
-    asked = event_ids(driver.command(RequestReply("say hello")))[0]
+    driver.command(RequestReply("say hello"))
+    asked = event_ids(driver.event(f"{BUFFER}.cleared"))[0]
     driver.created("r_old")
     busy = {"code": "conversation_already_has_active_response", "event_id": asked}
     assert driver.event("error", error=busy) == []
-    assert kinds(driver.done("r_old", status="cancelled")) == ["response.create"]
+    assert asks(driver.done("r_old", status="cancelled")) == ["say hello"]
     assert events(driver.created("r")) == [ReplyStarted("r")]
+
+
+def test_what_an_answer_nobody_heard_had_said_goes_from_the_conversation() -> None:
+    driver = abandoning()
+    hears(driver, "old")
+    driver.created("r_old")
+    said = [{"id": "item_1", "type": "message"}, {"type": "nameless"}]
+    outputs = driver.done("r_old", status="completed", output=said)
+    assert frames(outputs) == [{"type": "conversation.item.delete", "item_id": "item_1"}]
+
+
+def test_a_history_that_cannot_be_corrected_is_noted() -> None:
+    driver = abandoning()
+    event_id = event_ids(driver.event(f"{BUFFER}.committed", item_id="old"))[0]
+    outputs = driver.event("error", error={"message": "no such item", "event_id": event_id})
+    assert events(outputs) == []
+    assert "no such item" in notes(outputs)[0]
 
 
 def test_the_silence_of_an_answer_nobody_wants_is_no_trouble() -> None:
@@ -202,14 +246,14 @@ def test_a_service_that_answers_after_all_is_waited_for_again() -> None:
     driver.command(ClearInput())
     driver.drained()
     driver.wait(IN_FLIGHT_S)
-    assert hears(driver, "late") == []
+    assert told(hears(driver, "late")) == []
 
 
 def test_no_time_makes_late_words_those_of_the_next_turn_while_the_line_is_not_drained() -> None:
     """Half a minute of an old reply is on its way, on a slow line, before them."""
     driver = abandoning()
     driver.wait(CLEARED_AT_LAST_S - 1)
-    assert hears(driver, "old") == []
+    assert told(hears(driver, "old")) == []
     assert driver.event(f"{BUFFER}.cleared") == []
     driver.drained()
     assert commits(hears(driver, "new")) == ["new"]
@@ -221,7 +265,7 @@ def test_a_fence_is_about_the_clears_before_it_only() -> None:
     driver.command(ClearInput())
     driver.fence_passes(first)
     driver.wait(CLEARED_WITHIN_S)
-    assert hears(driver, "of the first") == []
+    assert told(hears(driver, "of the first")) == []
     driver.drained()
     driver.wait(CLEARED_WITHIN_S)
     assert commits(hears(driver, "new")) == ["new"]
@@ -235,7 +279,7 @@ def test_a_fence_of_a_clear_that_was_answered_says_nothing_of_the_next() -> None
     driver.fence_passes(first)
     driver.fence_passes("nobody asked for this")
     driver.wait(CLEARED_WITHIN_S)
-    assert hears(driver, "old") == []
+    assert told(hears(driver, "old")) == []
 
 
 def test_a_line_whose_fence_never_passes_is_believed_at_last() -> None:

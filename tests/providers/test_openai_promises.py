@@ -40,6 +40,15 @@ def says_a_turn(driver: Driver) -> str:
     return event_ids(outputs)[1]
 
 
+def is_taken_back(driver: Driver, item_id: str = "u1") -> None:
+    """Word of the commit crosses the clear."""
+    driver.command(AbandonTurn())
+    outputs = driver.event(f"{BUFFER}.committed", item_id=item_id)
+    assert frames(outputs) == [{"type": "conversation.item.delete", "item_id": item_id}]
+    assert events(outputs) == []
+    driver.event(f"{BUFFER}.cleared")
+
+
 def started(outputs: list[Output]) -> list[str]:
     return [e.reply_id for e in events(outputs) if isinstance(e, ReplyStarted)]
 
@@ -50,17 +59,33 @@ def started(outputs: list[Output]) -> list[str]:
 def test_the_reply_to_a_turn_that_was_taken_back_is_not_taken_for_the_next_ones() -> None:
     driver = device_ends_turns()
     first = says_a_turn(driver)
-    assert kinds(driver.command(AbandonTurn())) == [f"{BUFFER}.clear"]
+    is_taken_back(driver)
     second = says_a_turn(driver)
-    assert driver.event(f"{BUFFER}.committed", item_id="u1") == []
     outputs = driver.created("r1", request=first)
     assert frames(outputs) == [{"type": "response.cancel", "response_id": "r1"}]
     assert events(outputs) == []
     assert driver.call("c1", reply_id="r1") == []
-    driver.event(f"{BUFFER}.cleared")
-    driver.done("r1", status="cancelled")
+    call = {"type": "function_call", "id": "f1", "call_id": "c1", "name": "n", "arguments": "{}"}
+    outputs = driver.done("r1", status="completed", output=[call])
+    assert frames(outputs) == [{"type": "conversation.item.delete", "item_id": "f1"}]
     assert events(driver.event(f"{BUFFER}.committed", item_id="u2")) == [TurnCommitted("u2")]
     assert started(driver.created("r2", request=second)) == ["r2"]
+
+
+def test_a_turn_given_up_before_its_answer_began_goes_from_the_conversation() -> None:
+    driver = device_ends_turns()
+    says_a_turn(driver)
+    driver.event(f"{BUFFER}.committed", item_id="u1")
+    outputs = driver.command(AbandonTurn())
+    assert {"type": "conversation.item.delete", "item_id": "u1"} in frames(outputs)
+
+
+def test_a_turn_whose_answer_has_begun_stays() -> None:
+    driver = device_ends_turns()
+    name = says_a_turn(driver)
+    driver.event(f"{BUFFER}.committed", item_id="u1")
+    driver.created("r1", request=name)
+    assert kinds(driver.command(AbandonTurn())) == [f"{BUFFER}.clear"]
 
 
 def test_a_request_that_waited_for_its_turn_goes_with_the_turn() -> None:
@@ -75,7 +100,7 @@ def test_a_request_that_waited_for_its_turn_goes_with_the_turn() -> None:
 def test_a_server_that_repeats_no_names_is_understood_by_the_order() -> None:
     driver = device_ends_turns()
     says_a_turn(driver)
-    driver.command(AbandonTurn())
+    is_taken_back(driver)
     says_a_turn(driver)
     assert started(driver.created("r1")) == []
     assert started(driver.created("r2")) == ["r2"]
@@ -84,7 +109,7 @@ def test_a_server_that_repeats_no_names_is_understood_by_the_order() -> None:
 def test_such_a_server_may_have_lost_the_request() -> None:
     driver = device_ends_turns()
     says_a_turn(driver)
-    driver.command(AbandonTurn())
+    is_taken_back(driver)
     driver.wait(REQUEST_WITHIN_S)
     says_a_turn(driver)
     assert started(driver.created("r2")) == ["r2"]
@@ -122,11 +147,10 @@ def test_the_answer_to_a_stray_sentence_is_not_taken_for_the_reply_after_a_tool_
     driver.command(ClearInput())
     driver.call("c1", reply_id="r1")
     driver.done("r1")
-    outputs = driver.command(SendToolResult("c1", "{}"))
-    (name,) = event_ids(outputs)[1:]
+    driver.command(SendToolResult("c1", "{}"))
     taken(driver, "stray")
+    (name,) = event_ids(driver.event(f"{BUFFER}.cleared"))
     assert started(driver.created("r2")) == []
-    driver.event(f"{BUFFER}.cleared")
     assert started(driver.created("r3", request=name)) == ["r3"]
 
 
@@ -170,7 +194,8 @@ def test_the_answer_to_a_turn_that_is_refused_for_another_is_asked_for_after_it(
 def test_an_answer_that_was_promised_is_not_wanted_once_its_turn_is_given_up() -> None:
     driver = Driver().ready()
     taken(driver, "question")
-    driver.command(AbandonTurn())
+    outputs = driver.command(AbandonTurn())
+    assert frames(outputs)[1:] == [{"type": "conversation.item.delete", "item_id": "question"}]
     assert started(driver.created("r1")) == []
     driver.event(f"{BUFFER}.cleared")
     taken(driver, "next")
@@ -183,7 +208,7 @@ def test_an_answer_that_was_promised_is_not_wanted_once_its_turn_is_given_up() -
 def test_a_refusal_is_about_what_it_names() -> None:
     promises = Promises()
     promises.asked("a", "one")
-    promises.turn_taken(0.0)
+    promises.turn_taken("u", 0.0)
     refused = promises.refused("a")
     assert refused is not None and not refused.wanted
     assert promises.refused("a") is None

@@ -104,9 +104,13 @@ def test_a_later_reply_does_not_answer_what_was_said_before() -> None:
     noise = np.random.default_rng(3).standard_normal(20 * 12_000) * 0.05
     stage.mic = to_int16(resample(noise, 12_000, ROOM_HZ))
     spoken = [Spoken("one", T0 + 1, T0 + 2), Spoken("two", T0 + 5, T0 + 6)]
-    rows = [{"at": T0 + 6.6, "direction": "down", "type": "input_audio_buffer.committed"}]
     stage.reply("b", 7.0, 7.1, speechlike(1.0, 3))
     sent = uplink_of(stage, 4.9, 6.5, late_s=0.01)
+    buffer = "input_audio_buffer"
+    rows = [
+        {"at": T0 + 4.91, "direction": "up", "type": f"{buffer}.append", "audio_ms": 1600.0},
+        {"at": T0 + 6.6, "direction": "down", "type": f"{buffer}.committed"},
+    ]
     report = stage.report(spoken=spoken, rows=rows, uplink=[sent])
     assert [u["text"] for u in report.summary()["unanswered"]] == ["one"]
     [turn] = report.turns
@@ -115,12 +119,38 @@ def test_a_later_reply_does_not_answer_what_was_said_before() -> None:
     assert [u["text"] for u in by_time.summary()["unanswered"]] == ["one"]
 
 
-def test_a_reply_that_never_sounded_has_no_latency() -> None:
+def test_a_reply_that_never_sounded_is_no_answer() -> None:
     stage = Stage()
     stage.reply("a", 3.0, 3.1, speechlike(1.0, 1), heard_s=0.0)
-    (turn,) = stage.report(spoken=[Spoken("x", T0 + 1, T0 + 2)]).turns
-    assert "latency_ms" not in turn
-    assert turn["first_reply_byte_t"] == 3.0
+    report = stage.report(spoken=[Spoken("x", T0 + 1, T0 + 2)])
+    assert report.turns == []
+    assert report.summary()["latency_ms"] == {"n": 0}
+    [silent] = report.summary()["unanswered"]
+    assert (silent["text"], silent["t"], silent["reason"]) == ("x", 2.0, "nothing of it was sent")
+
+
+def test_the_same_words_that_sound_once_are_the_later_replys() -> None:
+    """The first reply came while no speaker was plugged in; the second says the same."""
+    stage = Stage()
+    words = speechlike(1.0, 1)
+    stage.reply("a", 3.0, 3.1, words, heard_s=0.0)
+    stage.reply("b", 7.0, 7.1, words)
+    stage.reply("c", 11.0, 11.1, words)
+    spoken = [Spoken(text, T0 + t, T0 + t + 1) for text, t in (("x", 1), ("y", 5), ("z", 9))]
+    report = stage.report(spoken=spoken)
+    assert [(t["text"], t["item_id"]) for t in report.turns] == [("y", "b"), ("z", "c")]
+    assert [u["text"] for u in report.summary()["unanswered"]] == ["x"]
+
+
+def test_the_same_words_twice_in_a_row_are_both_heard() -> None:
+    stage = Stage()
+    words = speechlike(1.0, 1)
+    stage.reply("a", 3.0, 3.1, words)
+    stage.reply("b", 3.05, 4.1, words)
+    assert [(h.item.key, round(h.speech_at - T0, 2)) for h in stage.report().heard] == [
+        ("a", 3.1),
+        ("b", 4.1),
+    ]
 
 
 def test_a_cut_is_measured_from_the_edge() -> None:

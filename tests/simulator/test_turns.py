@@ -2,89 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
-from device.simulator.evidence import Evidence, Spoken, Track
-from device.simulator.turns import answers
-from device.simulator.wire_audio import RATE_HZ, AudioRun
-from device.simulator.wire_log import Row
-
-T0 = 1000.0
-EMPTY = Track(np.zeros(1, np.int16), 48_000, T0)
-
-
-def said(text: str, first_t: float, last_t: float, **more: Any) -> Spoken:
-    return Spoken(text, T0 + first_t, T0 + last_t, **more)
-
-
-class Wire:
-    """One or more connections, written down as the proxy would."""
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self.uplink: list[AudioRun] = []
-        self.sent: list[dict[str, Any]] = []
-        self.downlink: list[AudioRun] = []
-        self._position_ms: dict[int, float] = {}
-
-    def row(self, t: float, kind: str, connection: int = 1, **fields: Any) -> None:
-        self.rows.append({"at": T0 + t, "type": kind, "connection": connection, **fields})
-
-    def send(
-        self, t: float, starts_t: float, ends_t: float, *, matched: bool = True, connection: int = 1
-    ) -> tuple[float, float]:
-        """Microphone audio on the wire at ``t``; returns its place in the session in ms."""
-        run = AudioRun("", T0 + t, connection=connection)
-        run.add(bytes(2 * round((ends_t - starts_t) * RATE_HZ)), T0 + t)
-        self.uplink.append(run)
-        places = {"starts_t": starts_t, "ends_t": ends_t} if matched else {}
-        self.sent.append({"matched": matched, **places})
-        begins = self._position_ms.get(connection, 0.0)
-        self._position_ms[connection] = begins + (ends_t - starts_t) * 1000
-        return begins, self._position_ms[connection]
-
-    def commit(
-        self, t: float, item: str, span_ms: tuple[float, float] | None = None, connection: int = 1
-    ) -> None:
-        buffer = "input_audio_buffer"
-        if span_ms:
-            ids = {"item_id": item, "connection": connection}
-            self.row(t, f"{buffer}.speech_started", audio_start_ms=span_ms[0], **ids)
-            self.row(t, f"{buffer}.speech_stopped", audio_end_ms=span_ms[1], **ids)
-        self.row(t, f"{buffer}.committed", connection, item_id=item)
-
-    def created(self, t: float, response: str, connection: int = 1) -> None:
-        self.row(t, "response.created", connection, response_id=response)
-
-    def done(self, t: float, response: str, status: str = "completed", call: bool = False) -> None:
-        if call:
-            self.row(t, "response.function_call_arguments.done", response_id=response)
-        self.row(t, "response.done", response_id=response, status=status)
-
-    def audio(self, t: float, response: str, connection: int = 1) -> None:
-        run = AudioRun(f"item of {response}", T0 + t, response=response, connection=connection)
-        run.add(bytes(480), T0 + t)
-        self.downlink.append(run)
-
-    def judge(self, *spoken: Spoken) -> tuple[list[tuple[str, str]], list[str]]:
-        evidence = Evidence(
-            t0=T0,
-            end=T0 + 60,
-            nominal_rate_hz=48_000,
-            speaker=EMPTY,
-            mic=EMPTY,
-            spoken=spoken,
-            uplink=self.uplink,
-            downlink=self.downlink,
-            rows=self.rows,
-        )
-        found, silent = answers(evidence, self.sent)
-        return [(a.user.text, a.run.response) for a in found], [s.text for s in silent]
-
-
-ONE, TWO = said("one", 1, 3), said("two", 6, 8)
+from tests.simulator.hand_wire import ONE, T0, TWO, Wire, said
 
 
 def test_what_was_never_sent_stays_unanswered() -> None:
@@ -117,9 +35,11 @@ def test_a_late_answer_belongs_to_the_older_question() -> None:
     wire.commit(12.03, "b", second)
     wire.created(12.04, "r2")
     wire.done(12.06, "r2", call=True)
+    wire.asks(12.09, result=True)
     wire.created(12.1, "r3")
     wire.audio(12.2, "r3")
     wire.done(13.0, "r3")
+    wire.asks(13.05, result=True)
     wire.created(13.1, "r4")
     wire.row(13.11, "response.cancel", response_id="r4")
     wire.done(13.2, "r4", "cancelled")
@@ -182,7 +102,7 @@ def test_a_turn_taken_in_a_pause_is_not_the_utterance() -> None:
 def test_without_the_services_places_all_that_was_sent_since_the_last_turn_counts() -> None:
     wire = Wire()
     wire.send(1.5, 1.2, 3.4)
-    wire.row(4.0, "input_audio_buffer.clear")
+    wire.clear(4.0, 4.01)
     wire.send(7.0, 6.9, 8.5)
     wire.commit(8.6, "b")
     wire.created(8.61, "r")
@@ -210,3 +130,167 @@ def test_two_utterances_in_one_turn_are_both_answered() -> None:
 def test_a_wake_word_alone_asks_nothing() -> None:
     alone = said("hey jarvis", 1, 2, word_end_at=T0 + 2)
     assert Wire().judge(alone, TWO) == ([], ["two"])
+
+
+# --- only what sounded counts ------------------------------------------------------------
+
+
+def test_a_reply_that_did_not_sound_answers_nothing() -> None:
+    wire = Wire()
+    wire.commit(3.6, "a", wire.send(2.0, 1.5, 3.5))
+    wire.created(3.61, "r1")
+    wire.audio(3.7, "r1", heard=False)
+    assert wire.judge(ONE) == ([], ["one"])
+    assert wire.why(ONE) == {"one": "its reply came, and nothing of it sounded"}
+    by_time = Wire()
+    by_time.audio(3.7, "r1", heard=False)
+    assert by_time.judge(ONE) == ([], ["one"])
+
+
+def test_a_reply_that_did_not_sound_leaves_the_next_one_to_its_own_utterance() -> None:
+    wire = Wire()
+    wire.commit(3.6, "a", wire.send(2.0, 1.5, 3.5))
+    wire.created(3.61, "r1")
+    wire.audio(3.7, "r1", heard=False)
+    wire.done(3.8, "r1")
+    wire.commit(8.6, "b", wire.send(7.0, 6.9, 8.5))
+    wire.created(8.61, "r2")
+    wire.audio(8.7, "r2")
+    assert wire.judge(ONE, TWO) == ([("two", "r2")], ["one"])
+
+
+def test_what_sounds_later_of_the_same_answer_counts_when_the_beginning_did_not() -> None:
+    """“One moment” is not heard; what follows the function call is."""
+    wire = Wire()
+    wire.commit(3.6, "a", wire.send(2.0, 1.5, 3.5))
+    wire.created(3.61, "r1")
+    wire.audio(3.7, "r1", heard=False)
+    wire.done(3.8, "r1", call=True)
+    wire.asks(4.0, result=True)
+    wire.created(4.1, "r2")
+    wire.audio(4.2, "r2")
+    assert wire.judge(ONE) == ([("one", "r2")], [])
+
+
+def test_an_announcement_is_no_answer_to_an_unanswered_question() -> None:
+    wire = Wire()
+    wire.commit(3.6, "a", wire.send(2.0, 1.5, 3.5))
+    wire.created(3.61, "r1")
+    wire.audio(3.7, "r1", heard=False)
+    wire.done(3.8, "r1")
+    wire.asks(9.0)
+    wire.created(9.1, "announcement")
+    wire.audio(9.2, "announcement")
+    assert wire.judge(ONE) == ([], ["one"])
+
+
+# --- whose reply it is -------------------------------------------------------------------
+
+
+def test_what_was_taken_back_is_not_in_the_next_turn() -> None:
+    """The service's padding reaches back over a clear, to where the utterance was cut off."""
+    wire = Wire()
+    _, cut_ms = wire.send(1.5, 1.2, 2.9)
+    wire.clear(3.0, 3.01)
+    sent = wire.send(7.0, 6.9, 8.5)
+    wire.commit(8.6, "b", (cut_ms - 90, sent[1]))
+    wire.created(8.61, "r")
+    wire.audio(8.7, "r")
+    assert wire.judge(ONE, TWO) == ([("two", "r")], ["one"])
+    assert wire.why(ONE, TWO, presses=[2.8]) == {
+        "one": "the button was pressed at 2.8 s, and what was sent of it was taken back"
+    }
+    assert wire.why(ONE, TWO) == {
+        "one": "what was sent of it was taken back before the service made a turn of it"
+    }
+
+
+def test_a_verdict_that_crossed_a_clear_still_holds_what_came_before_it() -> None:
+    wire = Wire()
+    span = wire.send(1.5, 1.2, 3.4)
+    wire.clear(3.5)
+    wire.commit(3.6, "a", span)
+    wire.row(3.7, "input_audio_buffer.cleared")
+    wire.created(3.71, "r")
+    wire.audio(3.8, "r")
+    assert wire.judge(ONE) == ([("one", "r")], [])
+
+
+def test_the_devices_commits_end_where_they_were_sent_even_in_one_burst() -> None:
+    """A stalled line brings two turns at once; the service takes them long after."""
+    wire = Wire()
+    wire.send(9.0, 1.2, 3.4)
+    wire.device_commits(9.0)
+    wire.asks(9.0)
+    wire.clear(9.0)
+    wire.send(9.0, 6.3, 8.5)
+    wire.device_commits(9.0)
+    wire.row(9.1, "input_audio_buffer.committed", item_id="a")
+    wire.created(9.11, "r1")
+    wire.row(9.12, "input_audio_buffer.cleared")
+    wire.row(9.13, "input_audio_buffer.committed", item_id="b")
+    wire.done(9.2, "r1")
+    wire.asks(9.3)
+    wire.created(9.4, "r2")
+    wire.audio(9.5, "r2")
+    assert wire.judge(ONE, TWO) == ([("two", "r2")], ["one"])
+    assert wire.why(ONE, TWO, presses=[4.0]) == {
+        "one": "the button was pressed at 4.0 s before a reply to it sounded"
+    }
+
+
+def test_the_services_own_answer_is_not_taken_for_a_functions_result() -> None:
+    """The first turn calls a function; before its result is asked about the second is answered."""
+    soon = said("soon", 3.8, 4.4)
+    wire = Wire()
+    wire.commit(3.6, "a", wire.send(2.0, 1.5, 3.5))
+    wire.created(3.61, "r1")
+    wire.done(3.7, "r1", call=True)
+    wire.commit(4.6, "b", wire.send(4.0, 3.8, 4.5))
+    wire.created(4.61, "r2")
+    wire.audio(4.7, "r2")
+    wire.done(5.0, "r2")
+    assert wire.judge(ONE, soon) == ([("soon", "r2")], ["one"])
+
+
+def test_a_reply_that_was_refused_while_another_ran_is_asked_for_again() -> None:
+    wire = Wire()
+    wire.commit(3.6, "a", wire.send(2.0, 1.5, 3.5))
+    wire.created(3.61, "r1")
+    wire.audio(3.7, "r1")
+    wire.commit(8.6, "b", wire.send(7.0, 6.9, 8.5))
+    wire.row(8.61, "error", direction="down")
+    wire.done(8.7, "r1")
+    wire.asks(8.8)
+    wire.created(8.9, "r2")
+    wire.audio(9.0, "r2")
+    assert wire.judge(ONE, TWO) == ([("one", "r1"), ("two", "r2")], [])
+
+
+def test_a_turn_that_the_service_refused_does_not_take_the_result_of_anothers_function() -> None:
+    """Both were said while the line was down; the service has taken the second as well, and
+    will not answer it while the first is under way."""
+    wire = Wire()
+    first, second = wire.send(9.0, 1.2, 3.5), wire.send(9.01, 6.0, 8.5)
+    wire.commit(9.1, "a", first)
+    wire.created(9.11, "r1")
+    wire.clear(9.12)
+    wire.commit(9.2, "b", second)
+    wire.row(9.21, "error", direction="down")
+    wire.done(9.3, "r1", call=True)
+    wire.asks(9.4, result=True)
+    wire.created(9.5, "r2")
+    wire.audio(9.6, "r2")
+    wire.row(20.0, "closed")
+    assert wire.judge(ONE, TWO) == ([("one", "r2")], ["two"])
+    assert wire.why(ONE, TWO) == {"two": "the service took it as a turn and refused to answer it"}
+
+
+def test_an_utterance_of_which_hardly_anything_was_committed_was_not() -> None:
+    wire = Wire()
+    wire.send(1.5, 1.2, 2.9)
+    wire.commit(8.6, "b", (1690.0, wire.send(7.0, 6.9, 8.5)[1]))
+    wire.created(8.61, "r")
+    wire.audio(8.7, "r")
+    assert wire.judge(ONE, TWO) == ([("two", "r")], ["one"])
+    assert wire.why(ONE, TWO) == {"one": "the service made no turn of it"}

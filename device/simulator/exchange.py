@@ -1,0 +1,229 @@
+"""What the wire shows of turns: what the service took, and which response is due to which.
+
+The rows are read in their order, each connection by itself. A *commit* is a stretch of what
+was sent, in milliseconds of all the audio of its connection: the place that the service's
+speech events name, else what was sent since the commit or clear before. A clear bounds the
+commits behind it: where the device commits, from the moment it is sent; where the service
+does, once it has said ``cleared``, because its verdict may have crossed the clear.
+
+A response is due to a commit when
+
+- it is the service's own answer: the next response created after the service's commit;
+- it was asked for (``response.create``), and the commit was the device's own and had not
+  been asked about yet;
+- it was asked for after the result of a function, or created by itself after a call, and
+  the response that called is due to that commit;
+- it was asked for when neither was there, and the service had just refused to answer that
+  commit because another response was under way.
+
+Any other response is due to nobody: an announcement. The rows name neither calls nor
+requests, so where several wait the first in the row is taken.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from device.simulator.wire_log import DOWN, Row
+
+#: A function was called: so long its result may take to ask for the next response.
+CALL_S = 2.0
+_BUFFER = "input_audio_buffer."
+
+
+@dataclass(slots=True, eq=False)
+class Commit:
+    """A turn. ``at``: when the service said that it took it (CLOCK_MONOTONIC), or, as long as
+    it has not, when the device asked it to; ``span_ms``: from and to, see above;
+    ``refused``: the service would not answer it when it took it."""
+
+    at: float
+    connection: int
+    span_ms: tuple[float, float]
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """The device took back what it had sent up to ``until_ms`` and was not committed."""
+
+    at: float
+    connection: int
+    until_ms: float
+
+
+@dataclass(slots=True, eq=False)
+class Response:
+    """``due_to``: its commit, None when nobody's. ``status``: the service's last word on it;
+    ``called_off``: the device cancelled it."""
+
+    due_to: Commit | None
+    status: str = ""
+    called_off: bool = False
+
+
+@dataclass(slots=True)
+class Exchange:
+    """All connections of a run. ``responses`` by connection and id, ``ended``: when closed."""
+
+    commits: list[Commit] = field(default_factory=list)
+    clears: list[Clear] = field(default_factory=list)
+    responses: dict[tuple[int, str], Response] = field(default_factory=dict)
+    ended: dict[int, float] = field(default_factory=dict)
+
+    def due_to(self, connection: int, response: str, at: float) -> Commit | None:
+        """Whose answer the audio is that began at ``at``. A service that announces no
+        responses answers the newest commit."""
+        if found := self.responses.get((connection, response)):
+            return found.due_to
+        if any(known == connection for known, _ in self.responses):
+            return None
+        before = [c for c in self.commits if c.connection == connection and c.at <= at]
+        return before[-1] if before else None
+
+
+def read(rows: Iterable[Row]) -> Exchange:
+    """The proxy's rows, in their order."""
+    exchange = Exchange()
+    lines: dict[int, _Line] = {}
+    for row in rows:
+        number = int(row.get("connection", 0))
+        lines.setdefault(number, _Line(exchange, number)).see(row)
+    return exchange
+
+
+class _Line:
+    """One connection, as far as its rows have been read."""
+
+    def __init__(self, exchange: Exchange, number: int) -> None:
+        self._exchange = exchange
+        self._number = number
+        self._sent_ms = 0.0
+        self._device_from_ms = 0.0  # where the device's next commit begins
+        self._service_from_ms = 0.0  # where the service's does
+        self._uncleared: deque[float] = deque()  # clears without their "cleared"
+        self._untaken: deque[Commit] = deque()  # the device's, without their "committed"
+        self._starts: dict[str, float] = {}
+        self._ends: dict[str, float] = {}
+        self._owed: deque[Commit] = deque()  # the service answers them by itself
+        self._unasked: list[Commit] = []  # the device's own
+        self._refused: Commit | None = None  # the service would not answer it when it took it
+        self._asked: deque[Commit | None] = deque()  # one for each request
+        self._calls: deque[tuple[str, Commit | None]] = deque()  # without result; by response
+        self._results: list[Commit | None] = []  # not asked about yet
+        self._active: set[str] = set()
+        self._call_at = float("-inf")
+
+    def see(self, row: Row) -> None:
+        kind, at = str(row["type"]), float(row["at"])
+        down = row.get("direction") == DOWN
+        if kind.startswith(_BUFFER):
+            self._see_buffer(kind.removeprefix(_BUFFER), at, row)
+        elif kind.startswith("response."):
+            self._see_response(kind.removeprefix("response."), at, row)
+        elif kind == "conversation.item.create" and self._calls:
+            self._results.append(self._calls.popleft()[1])
+        elif kind == "error" and down and self._active:
+            self._refuse()
+        elif kind == "closed":
+            self._exchange.ended[self._number] = at
+
+    # --- what was sent ----------------------------------------------------------------
+
+    def _see_buffer(self, kind: str, at: float, row: Row) -> None:
+        item = str(row.get("item_id", ""))
+        if kind == "append":
+            self._sent_ms += float(row.get("audio_ms", 0.0))
+        elif kind == "clear":
+            self._exchange.clears.append(Clear(at, self._number, self._sent_ms))
+            self._uncleared.append(self._sent_ms)
+            self._device_from_ms = self._sent_ms
+        elif kind == "cleared" and self._uncleared:
+            self._service_from_ms = max(self._service_from_ms, self._uncleared.popleft())
+        elif kind == "speech_started":
+            self._starts[item] = float(row.get("audio_start_ms", 0))
+        elif kind == "speech_stopped":
+            self._ends[item] = float(row.get("audio_end_ms", 0))
+        elif kind == "commit" and self._sent_ms > self._device_from_ms:  # of nothing: refused
+            commit = Commit(at, self._number, (self._device_from_ms, self._sent_ms))
+            self._device_from_ms = self._sent_ms
+            self._exchange.commits.append(commit)
+            self._untaken.append(commit)
+            self._unasked.append(commit)
+        elif kind == "committed":
+            self._committed(at, item)
+
+    def _committed(self, at: float, item: str) -> None:
+        place = self._starts.get(item), self._ends.get(item)
+        if place == (None, None) and self._untaken:
+            self._untaken.popleft().at = at
+            return
+        start = self._service_from_ms if place[0] is None else place[0]
+        end = self._sent_ms if place[1] is None else place[1]
+        commit = Commit(at, self._number, (max(start, self._service_from_ms), end))
+        self._service_from_ms = max(self._service_from_ms, end)
+        self._exchange.commits.append(commit)
+        self._refused = None
+        if not self._active:
+            self._owed.clear()  # the service has gone on without answering
+            if at >= self._call_at + CALL_S:
+                self._calls.clear()
+        self._owed.append(commit)
+
+    # --- what came of it --------------------------------------------------------------
+
+    def _see_response(self, kind: str, at: float, row: Row) -> None:
+        name = str(row.get("response_id") or "")
+        key = self._number, name
+        if kind == "create":
+            self._asked.append(self._request())
+        elif kind == "created":
+            self._exchange.responses[key] = Response(self._next())
+            self._active.add(name)
+        elif kind == "function_call_arguments.done":
+            response = self._exchange.responses.get(key)
+            self._calls.append((name, response.due_to if response else None))
+            self._call_at = at
+        elif kind == "cancel":
+            for one in [name] if name else list(self._active):
+                if response := self._exchange.responses.get((self._number, one)):
+                    response.called_off = True
+                self._forget_calls(one)
+        elif kind == "done":
+            self._active.discard(name)
+            status = str(row.get("status") or "")
+            if response := self._exchange.responses.get(key):
+                response.status = status
+            if status == "cancelled":
+                self._forget_calls(name)
+
+    def _forget_calls(self, response: str) -> None:
+        self._calls = deque(call for call in self._calls if call[0] != response)
+
+    def _request(self) -> Commit | None:
+        """What the device asks about: the newest turn that it made itself, else the newest
+        result of a function, else a turn that the service refused to answer."""
+        wanted = [self._refused, *self._results, *self._unasked][-1]
+        self._refused = None
+        self._results.clear()
+        self._unasked.clear()
+        return wanted
+
+    def _next(self) -> Commit | None:
+        """What the response that is created now is due to."""
+        if self._owed:
+            return self._owed.popleft()
+        if self._asked:
+            return self._asked.popleft()
+        return self._calls.popleft()[1] if self._calls else None
+
+    def _refuse(self) -> None:
+        """An error while a response is under way: the service will not begin another now."""
+        if self._owed:
+            self._refused = self._owed.pop()
+        elif self._asked:
+            self._refused = self._asked.pop()
+        if self._refused is not None:
+            self._refused.refused = True
