@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from device.commands import (
+    AbandonTurn,
     AppendAudio,
     CancelReply,
     ClearInput,
@@ -44,6 +45,7 @@ EVERY_TYPE = {
     "input_audio_buffer.clear",
     "conversation.item.create",
     "conversation.item.truncate",
+    "conversation.item.delete",
     "response.create",
     "response.cancel",
 }
@@ -103,6 +105,7 @@ def frames_of_a_long_session(spec: SessionSpec) -> list[str]:
     driver.command(TruncateReply("item_1", 40))
     driver.done("r1", "cancelled")
     driver.command(ClearInput())
+    driver.event("input_audio_buffer.cleared")
     driver.command(RequestReply("Say that the tea is ready: “4 min”."))
     driver.created("r2")
     driver.call("call_1", "r2")
@@ -110,6 +113,9 @@ def frames_of_a_long_session(spec: SessionSpec) -> list[str]:
     driver.done("r2")
     driver.created("r3")
     driver.wait(spec.reply_timeout_s)  # gives up, and cancels
+    driver.command(AppendAudio(bytes(9600)))
+    driver.command(AbandonTurn())
+    driver.event("input_audio_buffer.committed", item_id="item_2")  # late: it is deleted
     return [output.data for output in driver.outputs if isinstance(output, SendFrame)]  # type: ignore[misc]
 
 
