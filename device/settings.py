@@ -143,7 +143,12 @@ class AudioSettings:
     )
     volume_percent: int = setting(70, "loudness at start", low=0, high=100, live=True)
     prebuffer_min_ms: int = setting(40, "smallest prebuffer", low=10, high=500)
-    prebuffer_max_ms: int = setting(200, "largest prebuffer", low=40, high=2000)
+    prebuffer_max_ms: int = setting(
+        200,
+        "largest prebuffer; a reply that arrives more slowly than it is spoken waits for longer",
+        low=40,
+        high=2000,
+    )
 
 
 @dataclass(frozen=True)

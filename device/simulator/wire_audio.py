@@ -123,6 +123,7 @@ def lay_out(runs: Sequence[AudioRun], t0: float, end: float) -> Samples:
     for run in runs:
         samples = run.samples
         first = round((run.start - t0) * RATE_HZ)
-        skip = max(0, -first)
-        track[first + skip : first + len(samples)] = samples[skip:]
+        skip = min(max(0, -first), len(samples))  # before the track begins
+        begin = max(0, first)
+        track[begin : begin + len(samples) - skip] = samples[skip:]
     return track

@@ -100,6 +100,8 @@ class WireLog:
         is_up = kind == _APPEND and direction == UP
         if is_up or (kind in _REPLY_AUDIO and direction == DOWN):
             pcm = _decode(body.get("audio" if is_up else "delta"))
+            if pcm is None:
+                pcm, kept["not_base64"] = b"", True
             kept["audio_ms"] = round(len(pcm) / 2 / RATE_HZ * 1000, 3)
             if is_up:
                 self.uplink.add(pcm, at, down_s, connection)
@@ -124,8 +126,8 @@ def _was_cancelled(body: Row) -> bool:
     return done and isinstance(response, dict) and response.get("status") == "cancelled"
 
 
-def _decode(text: object) -> bytes:
+def _decode(text: object) -> bytes | None:
     try:
         return base64.b64decode(str(text), validate=True)
     except (binascii.Error, ValueError):
-        return b""
+        return None

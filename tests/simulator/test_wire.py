@@ -141,6 +141,7 @@ def test_text_that_is_no_json_and_audio_that_is_no_base64() -> None:
         "close",
         "input_audio_buffer.append",
     ]
+    assert log.rows[-1]["not_base64"]
     assert len(log.uplink.runs[0].samples) == 0
 
 
@@ -204,3 +205,9 @@ def test_sound_from_before_ready_is_cut_off() -> None:
     track = lay_out(layout.runs, 10.0, 11.0)
     assert np.count_nonzero(track == 3) == RATE_HZ // 2
     assert track[0] == 3
+
+
+def test_sound_that_was_over_before_ready_leaves_no_trace() -> None:
+    layout = DownlinkLayout()
+    layout.add("a", "r", b"\1\0" * RATE_HZ, 8.9)
+    assert not lay_out(layout.runs, 10.0, 11.0).any()
