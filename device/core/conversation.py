@@ -20,6 +20,7 @@ from device.commands import (
 )
 from device.core.linking import Linking
 from device.core.phases import Phase
+from device.core.tails import Tail
 from device.core.tools import Toolbox
 from device.core.turn_log import TurnLog
 from device.events import (
@@ -166,7 +167,7 @@ class Conversation(Linking):
         self._speech_seen = self._taken = self._link_was_lost = self._sent_late = False
         self._pause_lasts_from = now
         self._ends_conversation = self._broken = False
-        self._commit_when_stopped = self._waiting_cue_owed = False
+        self._waiting_cue_owed = False
         self._pressed_at = pressed_at
         self.uplink_open = True
         self._out.append(WarmPlayback(True))
@@ -237,15 +238,13 @@ class Conversation(Linking):
             self._give_up(now, "no_speech")
 
     def _on_uplink_stopped(self, _event: UplinkStopped, _now: float) -> None:
-        if self._commit_when_stopped:
-            self._commit_when_stopped = False
-            self._out.append(CommitTurn())
-        elif self._undecided:
-            return  # what was sent is the turn
-        elif self.phase is Phase.THINKING or (self.phase is Phase.IDLE and not self._link_open):
-            # What was sent after the service's own commit belongs to no turn; nor does what
-            # was on its way when the link was lost, and would be kept for the next one.
-            self._out.append(ClearInput())
+        match self._tails.ended():
+            case Tail.COMMITTED:
+                self._out.append(CommitTurn())
+            case Tail.TAKEN_BACK:
+                self._out.append(ClearInput())
+            case Tail.DROPPED | Tail.KEPT | None:
+                pass
 
     # --- the service's verdicts on the user's turn -------------------------------
 
@@ -271,7 +270,8 @@ class Conversation(Linking):
         if self._undecided:
             self._taken = True
             self.deadlines.drop("no_verdict", "waiting_cue")
-            self._end_turn(now, "committed")
+            self._tails.disown()
+            self._end_turn(now, "committed", Tail.TAKEN_BACK)
             self._out.append(ClearInput())  # the pause that followed belongs to no turn
         elif self.phase is Phase.THINKING:
             self._taken = True  # our own commit is answered
@@ -281,10 +281,10 @@ class Conversation(Linking):
             self._report("commit_ignored", item_id=event.item_id)
         else:
             self._taken = True
-            self._end_turn(now, "committed")
+            self._end_turn(now, "committed", Tail.TAKEN_BACK)
 
-    def _end_turn(self, now: float, reason: str) -> None:
-        self._close_uplink(reason)
+    def _end_turn(self, now: float, reason: str, tail: Tail) -> None:
+        self._close_uplink(reason, tail)
         if self._log:
             self._log.mark("committed", now)
         self._replies.expect()
@@ -302,5 +302,4 @@ class Conversation(Linking):
             self._fail(now, event.kind, event.detail)
 
     def _due_end_of_turn(self, now: float) -> None:
-        self._commit_when_stopped = True
-        self._end_turn(now, "end_of_turn")
+        self._end_turn(now, "end_of_turn", Tail.COMMITTED)

@@ -18,6 +18,7 @@ from device.commands import (
 )
 from device.core.answering import Answering
 from device.core.phases import Phase
+from device.core.tails import Tail
 from device.events import ErrorKind, LineDrained, LinkClosed, LinkFailed, LinkOpened
 
 #: These will not go away by waiting: the person is told at once.
@@ -135,7 +136,8 @@ class Linking(Answering):
     def _no_service(self, now: float, reopen: bool = True) -> None:
         """The words kept for the service go nowhere: forget them and listen for the wake
         word again. ``reopen``: keep trying to connect, so that the light tells the truth."""
-        self._close_uplink("no_link", discard=True)
+        self._close_uplink("no_link", Tail.DROPPED)
+        self._tails.disown()
         self._replies.forget_awaited()
         self._out.append(CloseLink("gave_up"))
         if reopen:
@@ -149,7 +151,7 @@ class Linking(Answering):
         """What was said is long over, and the service has not taken it. Nothing more of the
         room is sent or kept. Whether the service has nothing to say or its words are on their
         way, behind a long reply on a slow line, no time-out can tell: the line is asked."""
-        self._close_uplink("long_pause", undecided=True)
+        self._close_uplink("long_pause", Tail.KEPT)
         self._move(Phase.THINKING)
         self._undecided = True
         if self._link_open:
@@ -196,7 +198,8 @@ class Linking(Answering):
 
     def _give_up(self, now: float, reason: str) -> None:
         """Listening ends without a turn."""
-        self._close_uplink(reason, discard=True)
+        self._close_uplink(reason, Tail.DROPPED)
+        self._tails.disown()
         self._out += [AbandonTurn(), PlayCue(Cue.GAVE_UP)]
         self._become_idle(now)
 

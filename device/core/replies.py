@@ -79,10 +79,6 @@ class Replies:
         reply.has_audio = True
         return first
 
-    def is_done(self, reply_id: str) -> bool:
-        reply = self._current.get(reply_id)
-        return reply is None or reply.done
-
     def done(self, reply_id: str) -> bool:
         """The service has finished it; returns whether it has audio to be heard."""
         reply = self._current[reply_id]

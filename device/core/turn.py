@@ -23,6 +23,7 @@ from device.core.deadlines import Deadlines
 from device.core.phases import Phase
 from device.core.replies import Replies
 from device.core.selfwake import SelfWakeGuard
+from device.core.tails import Tail, Tails
 from device.core.tools import Toolbox
 from device.core.turn_log import TurnLog
 from device.events import ErrorKind, StopReason
@@ -60,7 +61,7 @@ class TurnState:
         self._drained = False  # it was answered
         self._verdict_by = 0.0  # no later
         self._not_taken = 0  # turns in a row that the service heard and did not take
-        self._commit_when_stopped = False
+        self._tails = Tails()
         self._playing: str = ""  # reply that is audible
         self._playing_since = 0.0
         self._cut_by_button_at = float("-inf")
@@ -84,7 +85,8 @@ class TurnState:
     def _report(self, event: str, **fields: object) -> None:
         self._out.append(Report(event, fields))
 
-    def _close_uplink(self, reason: str, *, discard: bool = False, undecided: bool = False) -> None:
+    def _close_uplink(self, reason: str, tail: Tail) -> None:
+        """``tail``: what becomes of the sound that comes before the ear has stopped."""
         if not self.uplink_open:
             return
         self.uplink_open = False
@@ -92,7 +94,8 @@ class TurnState:
         if self._pressed_at is not None:
             self._pressed_at = None  # the ear was not told to send yet
             return
-        self._out += [StopUplink(discard, undecided), RunVad(False)]
+        self._tails.expect(tail)
+        self._out += [StopUplink(tail is Tail.DROPPED, tail is Tail.KEPT), RunVad(False)]
         self._report("uplink_stopped", reason=reason)
 
     @property
@@ -105,10 +108,11 @@ class TurnState:
         """Drop the turn or reply under way, telling playback and service."""
         untaken = self._untaken
         if untaken:
-            self._close_uplink(reason.value, discard=True)
-            self._commit_when_stopped = False
-        if self._playing or self._replies.awaited:
-            # Raises the epoch: what still arrives of the old reply is discarded.
+            self._close_uplink(reason.value, Tail.DROPPED)
+        self._tails.disown()
+        if self._playing or self._replies.awaited or self._replies.to_be_heard:
+            # Raises the epoch: what still arrives of the old reply is discarded, and so is
+            # what has arrived and does not sound yet.
             self._out.append(CutPlayback(reason))
         self._abandon_replies(and_turn=untaken)
         self.deadlines.drop("no_reply", "no_verdict")

@@ -16,6 +16,8 @@ IN_FLIGHT_S = 1.0
 #: The line itself may be broken in such a way that the fence never comes, or the service may
 #: answer no pings.
 CLEARED_AT_LAST_S = 60.0
+#: An answer that comes after its clear was given up is known as such for so long.
+OVERDUE_FOR_S = 30.0
 _REMEMBERED_CLEARS = 64
 
 
@@ -39,6 +41,7 @@ class Barrier:
 
     def __init__(self) -> None:
         self._unanswered: deque[_Clear] = deque(maxlen=_REMEMBERED_CLEARS)
+        self._overdue: deque[float] = deque(maxlen=_REMEMBERED_CLEARS)  # given up at
         self._patience_s = CLEARED_WITHIN_S
 
     def cleared_by_us(self, event_id: str, now: float) -> None:
@@ -52,9 +55,12 @@ class Barrier:
                 if clear.event_id == event_id:
                     return
 
-    def answered(self) -> None:
-        """``input_audio_buffer.cleared``: it answers the oldest."""
+    def answered(self, now: float) -> None:
+        """``input_audio_buffer.cleared``: it answers the oldest, which may have been given up."""
         self._patience_s = CLEARED_WITHIN_S
+        while self._overdue:
+            if now < self._overdue.popleft() + OVERDUE_FOR_S:
+                return
         if self._unanswered:
             self._unanswered.popleft()
 
@@ -67,15 +73,17 @@ class Barrier:
         return True
 
     def is_up(self, now: float) -> bool:
+        """Gives up the clears that are not answered in time."""
         while self._unanswered and now >= self._due(self._unanswered[0]):
             self._unanswered.popleft()
+            self._overdue.append(now)
             self._patience_s = IN_FLIGHT_S
         return bool(self._unanswered)
 
     @property
-    def down_at(self) -> float:
-        """When it is down at the latest, if its clears are not answered."""
-        return max((self._due(clear) for clear in self._unanswered), default=0.0)
+    def due(self) -> float | None:
+        """When the oldest clear is given up; None: it is down."""
+        return self._due(self._unanswered[0]) if self._unanswered else None
 
     def _due(self, clear: _Clear) -> float:
         """From then on, waiting for the answer is hopeless."""

@@ -7,10 +7,10 @@ A turn that was given up is taken back with ``input_audio_buffer.clear``. The se
 have heard it already, and say so late: then its verdicts, its item's transcript and its
 answer must not be taken for those of the turn that follows. A
 :class:`device.providers.openai_barrier.Barrier` tells them apart by the order of the
-answers, never by the time they take. What an abandoned turn caused is dropped here; its item
-is deleted from the conversation, or the service's model would still see it; and the answer to
-it is called off when it begins, be it the service's own (`Responses.expect_stray`) or one that
-we had asked for (`Responses.disown`).
+answers; time counts only for a service that does not answer. What an abandoned turn caused is
+dropped here; its item is deleted from the conversation, or the service's model would still see
+it; and the answer to it is called off when it begins, be it the service's own
+(`Responses.expect_stray`) or one that we had asked for (`Responses.disown`).
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ class UserInput:
         self._uncommitted = 0
         self._barrier = barrier
         self._open_item = ""  # speech of it was told, its commit not
+        self._turn_taken = False  # by the service, and told: a clear will follow
+        self._strays: list[str] = []  # items that the service made of audio taken back
         self._abandoned: deque[str] = deque(maxlen=_REMEMBERED_ITEMS)
         transcription = "conversation.item.input_audio_transcription"
         self.handlers: dict[str, Callable[[Message, float], list[Output]]] = {
@@ -78,6 +80,7 @@ class UserInput:
     def clear(self, now: float) -> list[Output]:
         """Take back what was sent since the last commit, whoever made that."""
         self._uncommitted = 0
+        self._turn_taken = False
         self._remember_abandoned(self._open_item)
         self._open_item = ""
         event_id = self._next_id()
@@ -89,10 +92,9 @@ class UserInput:
         unsaid = self._responses.disown(now)
         return [*self.clear(now), *unsaid]
 
-    def fence_passed(self, token: str, now: float) -> list[Output]:
+    def fence_passed(self, token: str, now: float) -> None:
         """All that the service said before it had our clear ``token`` has been heard."""
         self._barrier.drained(token, now)
-        return self._responses.ask(now)
 
     def commit(self, now: float) -> list[Output]:
         # With the service's VAD the buffer may have been taken at any moment, so only
@@ -114,8 +116,12 @@ class UserInput:
     # --- verdicts -------------------------------------------------------------------
 
     def _is_late(self, now: float) -> bool:
-        """Said of audio that we have taken back."""
-        return self._barrier.is_up(now)
+        """Said of audio that we have taken back, or will: a turn was told, and what is sent
+        behind it before the device has stopped belongs to none."""
+        late = self._turn_taken or self._barrier.is_up(now)
+        if not late:  # the service answers no clears: what it made of which audio is not certain
+            self._strays.clear()
+        return late
 
     def _remember_abandoned(self, item_id: str) -> None:
         if item_id and item_id not in self._abandoned:
@@ -127,15 +133,18 @@ class UserInput:
             self._abandoned.remove(item_id)
 
     def _on_cleared(self, _message: Message, now: float) -> list[Output]:
-        self._barrier.answered()
-        return self._responses.ask(now)
+        """Now it is certain what was made of audio taken back: it goes from the conversation,
+        before anybody is asked to answer what is left."""
+        self._barrier.answered(now)
+        strays, self._strays = self._strays, []
+        return [*(self._responses.delete(item) for item in strays), *self._responses.ask(now)]
 
     def _on_speech_started(self, message: Message, now: float) -> list[Output]:
         item_id = message.text("item_id")
-        self._responses.user_speaks()
         if self._is_late(now):
             self._remember_abandoned(item_id)
             return []
+        self._responses.user_speaks()
         self._own(item_id)
         self._open_item = item_id
         return [Emit(ServiceSpeechStarted(message.whole("audio_start_ms")))]
@@ -152,12 +161,15 @@ class UserInput:
             self._remember_abandoned(item_id)
             if not self._spec.device_ends_turn:
                 self._responses.expect_stray(now)
-            return [self._responses.delete(item_id)] if item_id else []
+            if item_id:
+                self._strays.append(item_id)
+            return []
         self._own(item_id)
         self._open_item = ""
         if self._spec.device_ends_turn:
             self._responses.is_about(item_id)
         else:
+            self._turn_taken = True
             self._responses.expect(item_id, now)
         return [Emit(TurnCommitted(item_id))]
 

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: The service's own answer to a turn begins within this time, if at all.
-ANSWER_WITHIN_S = 5.0
+#: The service's own answer to a turn begins within this time, if at all ...
+ANSWER_WITHIN_S = 10.0
+#: ... and when it has taken another turn since, what begins later than this answers that one.
+OVERTAKEN_AFTER_S = 3.0
 #: A reply that was asked for comes, or is refused, unless the request was lost. Matters only
 #: for servers that repeat no names: longer than a link lives that brings nothing.
 REQUEST_WITHIN_S = 30.0
@@ -24,20 +26,25 @@ REQUEST_WITHIN_S = 30.0
 class Promise:
     """One reply that may begin. ``name``: of our request; empty: the service answers a turn
     by itself. ``item_id``: the turn, when its words are to be answered and it is known.
-    ``unwanted_until``: nobody waits for it, nor will it begin after that."""
+    ``disowned_at``: since then nobody waits for it."""
 
     name: str = ""
     instructions: str = ""
     item_id: str = ""
-    unwanted_until: float | None = None
+    disowned_at: float | None = None
 
     @property
     def wanted(self) -> bool:
-        return self.unwanted_until is None
+        return self.disowned_at is None
 
     def disown(self, now: float) -> None:
-        if self.wanted:
-            self.unwanted_until = now + (REQUEST_WITHIN_S if self.name else ANSWER_WITHIN_S)
+        if self.disowned_at is None:
+            self.disowned_at = now
+
+    def may_begin(self, now: float, own_within_s: float = ANSWER_WITHIN_S) -> bool:
+        """One that is wanted always may. ``own_within_s``: for the service's own answers."""
+        within_s = REQUEST_WITHIN_S if self.name else own_within_s
+        return self.disowned_at is None or now < self.disowned_at + within_s
 
 
 class Promises:
@@ -57,24 +64,29 @@ class Promises:
         """A reply that is wanted has not begun."""
         return any(promise.wanted for promise in self._promises)
 
-    def asked(self, name: str, instructions: str) -> None:
+    def asked(self, name: str, instructions: str, item_id: str = "") -> None:
         """We asked for a reply."""
-        self._promises.append(Promise(name, instructions))
+        self._promises.append(Promise(name, instructions, item_id))
         self._presumed = None
 
-    def is_about(self, item_id: str) -> None:
-        """The turn of our last request is this item of the conversation."""
+    def is_about(self, item_id: str) -> bool:
+        """The turn of our last request is this item of the conversation. False: there is none."""
         asked = [p for p in self._promises if p.name and p.wanted]
         if asked:
             asked[-1].item_id = item_id
+        return bool(asked)
 
     def turn_taken(self, item_id: str, now: float) -> None:
         """The service took a turn that is wanted, and answers it by itself.
 
-        The answers it owed to earlier turns will not come, and what we asked for before is
-        about a state of the conversation that is over.
+        What we asked for before is about a state of the conversation that is over. The
+        answers to turns that were given up may still come, before this one's.
         """
-        self._promises = [promise for promise in self._promises if promise.name]
+        self._promises = [
+            p
+            for p in self._promises
+            if p.name or (not p.wanted and p.may_begin(now, OVERTAKEN_AFTER_S))
+        ]
         self.disown(now)
         self._promises.append(Promise(item_id=item_id))
 
@@ -95,15 +107,16 @@ class Promises:
             promise.disown(now)
         return [promise.item_id for promise in wanted if promise.item_id]
 
-    def begins(self, name: str, now: float) -> bool:
-        """A reply begins, which repeats ``name`` (empty: none). False: nobody wants it.
+    def begins(self, name: str | None, now: float) -> bool:
+        """A reply begins, which repeats ``name`` (empty: none; None: whether it does was not
+        said). False: nobody wants it.
 
         One that is named and not known was given up long ago. One without a name that nobody
         told of is the service's own affair: whether it is wanted, others decide.
         """
         if name:
             self._repeats_names = True
-        self._promises = [p for p in self._promises if p.wanted or now < (p.unwanted_until or 0)]
+        self._promises = [p for p in self._promises if p.may_begin(now)]
         promise = self._find(name)
         if promise is None:
             return not name
@@ -130,8 +143,10 @@ class Promises:
         else:
             self._promises.remove(promise)
 
-    def _find(self, name: str) -> Promise | None:
+    def _find(self, name: str | None) -> Promise | None:
         """The promise that is kept now."""
+        if name is None:
+            return self._promises[0] if self._promises else None
         if name:
             known = [*self._promises, *([self._presumed] if self._presumed else [])]
             return next((p for p in known if p.name == name), None)

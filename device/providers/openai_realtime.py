@@ -12,8 +12,10 @@ Rulings where the protocol leaves room:
 - From ``input_audio_buffer.clear`` to its ``cleared`` the service speaks of audio that we
   have taken back: its verdicts, and the transcript and answer they cause, are dropped,
   and deleted from the conversation before another reply is asked for.
-- Every ``response.create`` carries a name in its ``metadata``, and the service is told not
-  to interrupt a reply by itself: which reply begins, and which ends, is never guessed.
+- Every ``response.create`` carries a name in its ``metadata``, by which its reply is known;
+  where a service repeats no names, by the order. The service is told not to interrupt a
+  reply by itself.
+- The service takes one turn; what it makes of sound behind that is dropped like the above.
 - ``response.create`` waits while a reply is under way or about to begin; a
   request that crossed a reply of the service's own is made again after it.
 - Truncating what was received whole and heard to the end is not sent: the service
@@ -220,7 +222,8 @@ class OpenAIRealtime:
         return self._end(fault)
 
     def fence_passed(self, token: str, now: float) -> list[Output]:
-        return self._input.fence_passed(token, now)
+        self._input.fence_passed(token, now)
+        return []
 
     def finish(self, reason: str, now: float) -> list[Output]:
         if self._stage is Stage.FINISHED:

@@ -73,9 +73,6 @@ class ReplyLedger:
     def active(self) -> list[Reply]:
         return [reply for reply in self._replies.values() if reply.active]
 
-    def get(self, reply_id: str) -> Reply | None:
-        return self._replies.get(reply_id)
-
     def entry(self, reply_id: str) -> Reply:
         """The reply, new if it has not been heard of."""
         reply = self._replies.get(reply_id)

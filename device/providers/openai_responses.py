@@ -55,6 +55,7 @@ class Responses:
         self._silent_at: float | None = None  # when the service's silence becomes a trouble
         self._promises = Promises()
         self._held: deque[str] = deque()  # instructions of requests that wait their turn
+        self._unasked_turn = ""  # the item that the first of them is about, if that is known
         self._unnamed = 0
         self.handlers: dict[str, Callable[[Message, float], list[Output]]] = {
             "response.created": self._on_created,
@@ -76,10 +77,15 @@ class Responses:
     @property
     def due(self) -> float | None:
         """When `time_out` wants to be called."""
-        held_until = self._barrier.down_at if self._held else 0.0
-        if not held_until:
-            return self._silent_at
-        return held_until if self._silent_at is None else min(held_until, self._silent_at)
+        times = [self._silent_at]
+        if self._held and not self._must_wait:
+            times.append(self._barrier.due)
+        return min((time for time in times if time is not None), default=None)
+
+    @property
+    def _must_wait(self) -> bool:
+        """A reply is under way, or is about to begin: nothing can be asked for."""
+        return self._promises.awaited or bool(self.ledger.active)
 
     # --- asking ---------------------------------------------------------------------
 
@@ -91,18 +97,19 @@ class Responses:
 
     def ask(self, now: float) -> list[Output]:
         """Make the next request, if nothing stands in its way any more."""
-        blocked = self._promises.awaited or self.ledger.active or self._barrier.is_up(now)
-        if not self._held or blocked:
+        if not self._held or self._must_wait or self._barrier.is_up(now):
             return []
         instructions = self._held.popleft()
         event_id = self._next_id()
-        self._promises.asked(event_id, instructions)
+        self._promises.asked(event_id, instructions, self._unasked_turn)
+        self._unasked_turn = ""
         self._watch(now)
         return [SendFrame(frames.create_response(event_id, instructions))]
 
     def is_about(self, item_id: str) -> None:
-        """The turn that we asked a reply to is this item of the conversation."""
-        self._promises.is_about(item_id)
+        """The turn that we asked a reply to, or are about to, is this item."""
+        if not self._promises.is_about(item_id) and self._held:
+            self._unasked_turn = item_id
 
     def expect(self, item_id: str, now: float) -> None:
         """The service took a turn and answers it by itself.
@@ -152,9 +159,10 @@ class Responses:
         is cancelled when it begins, and nobody is told of it. The turn it would have answered
         goes from the conversation, so that no later reply answers it."""
         self._held.clear()
-        turns = self._promises.disown(now)
+        turns = [*self._promises.disown(now), self._unasked_turn]
+        self._unasked_turn = ""
         self._watch(now)
-        return [self.delete(item_id) for item_id in turns]
+        return [self.delete(item_id) for item_id in turns if item_id]
 
     def delete(self, item_id: str) -> Output:
         """Nothing of the kind was said, as far as the conversation is concerned."""
@@ -180,9 +188,8 @@ class Responses:
             if not reply.disowned:
                 outputs.append(Emit(ReplyDone(reply.reply_id, "failed", words)))
         self._promises.clear()
-        self._held.clear()
         self._silent_at = None
-        return outputs
+        return [*outputs, *self.ask(now)]  # who had to wait for it has waited long enough
 
     def _watch(self, now: float) -> None:
         waiting = self._promises.awaited or self.ledger.active
@@ -210,8 +217,9 @@ class Responses:
         reply_id = text(response, "id") or self._invent_id()
         return self._begin(self.ledger.entry(reply_id), now, _request_of(response))
 
-    def _begin(self, reply: Reply, now: float, request: str = "") -> list[Output]:
-        """``request``: the name of the request that it answers, where the service repeats it."""
+    def _begin(self, reply: Reply, now: float, request: str | None = None) -> list[Output]:
+        """``request``: the name of the request that it answers, where the service repeats it;
+        None: it began without a ``response.created``, which would have said so."""
         if reply.announced:
             return []
         reply.announced = True

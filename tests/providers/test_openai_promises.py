@@ -20,6 +20,7 @@ from device.commands import (
 )
 from device.events import ReplyStarted, ServiceTrouble, ToolCalled, TurnCommitted
 from device.providers.base import Output, SessionSpec
+from device.providers.openai_barrier import CLEARED_WITHIN_S
 from device.providers.openai_promises import ANSWER_WITHIN_S, REQUEST_WITHIN_S, Promises
 from tests.providers.driver import URL, Driver, asks, event_ids, events, frames, kinds, notes
 
@@ -43,10 +44,17 @@ def says_a_turn(driver: Driver) -> str:
 def is_taken_back(driver: Driver, item_id: str = "u1") -> None:
     """Word of the commit crosses the clear."""
     driver.command(AbandonTurn())
-    outputs = driver.event(f"{BUFFER}.committed", item_id=item_id)
+    assert driver.event(f"{BUFFER}.committed", item_id=item_id) == []
+    outputs = driver.event(f"{BUFFER}.cleared")
     assert frames(outputs) == [{"type": "conversation.item.delete", "item_id": item_id}]
-    assert events(outputs) == []
-    driver.event(f"{BUFFER}.cleared")
+
+
+def is_under_way(driver: Driver) -> None:
+    """A reply to an earlier turn, which was called off and has not ended."""
+    name = says_a_turn(driver)
+    driver.event(f"{BUFFER}.committed", item_id="u1")
+    driver.created("r1", request=name)
+    driver.command(CancelReply("r1"))
 
 
 def started(outputs: list[Output]) -> list[str]:
@@ -78,6 +86,77 @@ def test_a_turn_given_up_before_its_answer_began_goes_from_the_conversation() ->
     driver.event(f"{BUFFER}.committed", item_id="u1")
     outputs = driver.command(AbandonTurn())
     assert {"type": "conversation.item.delete", "item_id": "u1"} in frames(outputs)
+
+
+def test_a_turn_given_up_before_its_answer_could_be_asked_for_goes_too() -> None:
+    driver = device_ends_turns()
+    is_under_way(driver)
+    driver.command(AUDIO)
+    assert kinds(driver.command(CommitTurn())) == [f"{BUFFER}.commit"]
+    driver.event(f"{BUFFER}.committed", item_id="u2")
+    outputs = driver.command(AbandonTurn())
+    assert {"type": "conversation.item.delete", "item_id": "u2"} in frames(outputs)
+
+
+def test_a_turn_whose_answer_could_not_be_asked_for_at_once_is_known_by_its_request() -> None:
+    driver = device_ends_turns()
+    is_under_way(driver)
+    driver.command(AUDIO)
+    driver.command(CommitTurn())
+    driver.event(f"{BUFFER}.committed", item_id="u2")
+    assert asks(driver.done("r1", status="cancelled")) == [""]
+    outputs = driver.command(AbandonTurn())
+    assert {"type": "conversation.item.delete", "item_id": "u2"} in frames(outputs)
+
+
+def test_a_reply_that_never_ends_does_not_take_the_next_request_with_it() -> None:
+    driver = device_ends_turns()
+    is_under_way(driver)
+    driver.command(AUDIO)
+    driver.command(CommitTurn())
+    assert driver.codec.deadline is not None
+    driver.now = driver.codec.deadline
+    assert asks(driver.wait(0.0)) == [""]
+
+
+def test_who_waits_for_two_things_is_not_called_for_the_one_that_is_over() -> None:
+    """A service that answers neither a clear nor a cancel."""
+    driver = device_ends_turns()
+    is_under_way(driver)
+    driver.command(ClearInput())
+    driver.command(AUDIO)
+    driver.command(CommitTurn())
+    driver.drained()
+    driver.wait(CLEARED_WITHIN_S)
+    assert driver.codec.deadline is not None
+    assert driver.codec.deadline > driver.now
+
+
+def test_a_late_word_of_speech_that_was_taken_back_ends_no_wait() -> None:
+    driver = device_ends_turns()
+    says_a_turn(driver)
+    due = driver.codec.deadline
+    driver.command(ClearInput())
+    driver.event(f"{BUFFER}.speech_started", item_id="old")
+    assert driver.codec.deadline == due
+
+
+def test_a_turn_given_up_is_not_waited_for() -> None:
+    driver = device_ends_turns()
+    says_a_turn(driver)
+    driver.command(AbandonTurn())
+    assert driver.codec.deadline is None
+
+
+def test_a_reply_that_begins_without_saying_so_is_the_oldest_that_is_to_come() -> None:
+    driver = device_ends_turns()
+    name = says_a_turn(driver)
+    driver.created("r1", request=name)
+    driver.done("r1")
+    says_a_turn(driver)
+    assert started(driver.audio(b"\1\0", reply_id="r2")) == ["r2"]
+    driver.done("r2")
+    assert asks(driver.command(RequestReply("go on"))) == ["go on"]
 
 
 def test_a_turn_whose_answer_has_begun_stays() -> None:
@@ -149,7 +228,7 @@ def test_the_answer_to_a_stray_sentence_is_not_taken_for_the_reply_after_a_tool_
     driver.done("r1")
     driver.command(SendToolResult("c1", "{}"))
     taken(driver, "stray")
-    (name,) = event_ids(driver.event(f"{BUFFER}.cleared"))
+    name = event_ids(driver.event(f"{BUFFER}.cleared"))[-1]
     assert started(driver.created("r2")) == []
     assert started(driver.created("r3", request=name)) == ["r3"]
 
@@ -222,6 +301,15 @@ def test_a_request_that_seemed_to_have_begun_begins_after_all() -> None:
     assert promises.begins("", 0.0)
     assert promises.begins("a", 0.0)
     assert not promises.begins("a", 0.0)
+
+
+def test_a_refusal_that_names_nothing_is_the_abandoned_turns_first() -> None:
+    promises = Promises()
+    promises.stray_turn_taken(0.0)
+    promises.turn_taken("u", 0.0)
+    first, second = promises.refused(""), promises.refused("")
+    assert first is not None and not first.wanted
+    assert second is not None and second.wanted
 
 
 @pytest.mark.parametrize("named", [True, False])
