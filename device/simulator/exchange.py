@@ -31,6 +31,7 @@ from device.simulator.wire_log import DOWN, Row
 #: A function was called: so long its result may take to ask for the next response.
 CALL_S = 2.0
 _BUFFER = "input_audio_buffer."
+_BUSY = "conversation_already_has_active_response"
 
 
 @dataclass(slots=True, eq=False)
@@ -125,7 +126,7 @@ class _Line:
             self._see_response(kind.removeprefix("response."), at, row)
         elif kind == "conversation.item.create" and self._calls:
             self._results.append(self._calls.popleft()[1])
-        elif kind == "error" and down and self._active:
+        elif kind == "error" and down and row.get("code") == _BUSY:
             self._refuse()
         elif kind == "closed":
             self._exchange.ended[self._number] = at

@@ -111,6 +111,9 @@ class WireLog:
         response_body = body.get("response")
         if isinstance(response_body, dict):
             kept |= {"response_id": response_body.get("id"), "status": response_body.get("status")}
+        error = body.get("error")
+        if isinstance(error, dict):
+            kept["code"] = error.get("code")
         self._row(at, direction, kind, size=size, connection=connection, **kept)
 
     def _row(self, at: float, direction: str, kind: str, **fields: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.simulator.hand_wire import ONE, T0, TWO, Wire, said
 
+BUSY = "conversation_already_has_active_response"
+
 
 def test_what_was_never_sent_stays_unanswered() -> None:
     """Said while muted, then another question that is answered."""
@@ -259,9 +261,22 @@ def test_a_reply_that_was_refused_while_another_ran_is_asked_for_again() -> None
     wire.created(3.61, "r1")
     wire.audio(3.7, "r1")
     wire.commit(8.6, "b", wire.send(7.0, 6.9, 8.5))
-    wire.row(8.61, "error", direction="down")
+    wire.row(8.61, "error", direction="down", code=BUSY)
     wire.done(8.7, "r1")
     wire.asks(8.8)
+    wire.created(8.9, "r2")
+    wire.audio(9.0, "r2")
+    assert wire.judge(ONE, TWO) == ([("one", "r1"), ("two", "r2")], [])
+
+
+def test_an_error_about_something_else_is_no_refusal() -> None:
+    wire = Wire()
+    wire.commit(3.6, "a", wire.send(2.0, 1.5, 3.5))
+    wire.created(3.61, "r1")
+    wire.audio(3.7, "r1")
+    wire.commit(8.6, "b", wire.send(7.0, 6.9, 8.5))
+    wire.row(8.61, "error", direction="down", code="response_cancel_not_active")
+    wire.done(8.7, "r1")
     wire.created(8.9, "r2")
     wire.audio(9.0, "r2")
     assert wire.judge(ONE, TWO) == ([("one", "r1"), ("two", "r2")], [])
@@ -276,7 +291,7 @@ def test_a_turn_that_the_service_refused_does_not_take_the_result_of_anothers_fu
     wire.created(9.11, "r1")
     wire.clear(9.12)
     wire.commit(9.2, "b", second)
-    wire.row(9.21, "error", direction="down")
+    wire.row(9.21, "error", direction="down", code=BUSY)
     wire.done(9.3, "r1", call=True)
     wire.asks(9.4, result=True)
     wire.created(9.5, "r2")
