@@ -94,6 +94,7 @@ class Answering(TurnState):
         if not self._replies.is_current(event.reply_id):
             return
         self._playing = event.reply_id
+        self._toolbox.told()
         self._playing_since = event.at
         self.deadlines.drop("follow_up_over")
         if self.phase is not Phase.SPEAKING:
@@ -104,9 +105,11 @@ class Answering(TurnState):
             self._report("turn", **self._log.latencies())
 
     def _on_playback_stopped(self, event: PlaybackStopped, now: float) -> None:
+        # All that came of a reply was played, but that was not all of it.
+        broke_off = event.reason is StopReason.DONE and self._broken
         self._report(
             "playback_stopped",
-            reason=event.reason.value,
+            reason=(StopReason.ERROR if broke_off else event.reason).value,
             heard_ms=event.heard_ms,
             item_id=event.item_id,
             at=event.at,
@@ -137,10 +140,13 @@ class Answering(TurnState):
             self._abandon(now, StopReason.ERROR)
             self._out.append(PlayCue(Cue.ERROR))
             self._become_idle(now)
-        elif self._replies.awaited or self._replies.unheard:
+            return
+        if self._replies.awaited or self._replies.unheard:
             if self.phase is Phase.SPEAKING:
                 self._move(Phase.THINKING)
-        elif self._ends_conversation or self._turn.follow_up_s == 0 or not self._link_open:
+            return
+        self._toolbox.told()  # or the service had nothing to say of it: it stands
+        if self._ends_conversation or self._turn.follow_up_s == 0 or not self._link_open:
             self._become_idle(now)
         else:
             self._move(Phase.FOLLOW_UP)

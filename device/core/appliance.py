@@ -45,6 +45,7 @@ from device.events import (
     Part,
     PartDegraded,
     PartReady,
+    PlaybackStopped,
     PlaybackUnderrun,
     SettingsReloaded,
     SpeechEnded,
@@ -79,6 +80,7 @@ class Appliance:
         self._own_sounds = OwnSounds()
         self._masked = False
         self._error_until = float("-inf")
+        self._reply_unheard = False  # there was no speaker for it
         self._wake_held_back: WakeDetected | None = None  # until the press under way is one
         self._light: Light | None = None
         self._status = ""
@@ -159,13 +161,13 @@ class Appliance:
                 self._start_up.told(event)
                 was_degraded = self._health.is_degraded(event.part)
                 self._health.restore(event.part)
-                fields: dict[str, object] = {"part": event.part.value, "detail": event.detail}
-                return [Report("part_ready", fields)] if was_degraded else []
+                return self._restored(event) if was_degraded else []
             case CueFinished():
                 self._own_sounds.finished(event, now)
                 return []
             case PlaybackUnderrun():
-                return [Report("playback_underrun", {"reply_id": event.reply_id, "at": event.at})]
+                fields = {"reply_id": event.reply_id, "at": event.at}
+                return [Report("playback_underrun", fields), *self.conversation.doubt_line()]
             case SettingsReloaded():
                 return [
                     Report(
@@ -177,8 +179,11 @@ class Appliance:
                 return []  # was on its way when the microphone closed
             case WakeDetected() if self._gestures.undecided:
                 return self._hold_back(event)
+            case PlaybackStopped(reason=StopReason.ERROR):
+                self._reply_unheard = self._health.is_degraded(Part.SPEAKER)
             case LinkOpened():
                 self._health.trouble = None
+                self._error_until = float("-inf")  # it is over
             case LinkFailed():
                 self._health.trouble = event.kind
             case LinkClosed(kind=ErrorKind() as kind):
@@ -253,6 +258,9 @@ class Appliance:
     def _toggle_mute(self, now: float) -> list[Command]:
         self._health.muted = not self._health.muted
         self._wake_held_back = None
+        self._error_until = float(
+            "-inf"
+        )  # who mutes has seen it, and wants to see that it is muted
         if self._health.muted:
             commands = self.conversation.abort(now, StopReason.BUTTON)
             return [*commands, CloseCapture(), PlayCue(Cue.MUTED), Report("muted")]
@@ -265,6 +273,17 @@ class Appliance:
             return []
         commands: list[Command] = [_trouble(event), *self._stop_if_deaf(now)]
         if event.part in _WORTH_A_CUE:
+            commands.append(PlayCue(Cue.ERROR))
+        return commands
+
+    def _restored(self, event: PartReady) -> list[Command]:
+        """A part works again. The speaker tells of the reply that was lost without it."""
+        self._error_until = float("-inf")
+        commands: list[Command] = [
+            Report("part_ready", {"part": event.part.value, "detail": event.detail})
+        ]
+        if event.part is Part.SPEAKER and self._reply_unheard:
+            self._reply_unheard = False
             commands.append(PlayCue(Cue.ERROR))
         return commands
 

@@ -51,6 +51,9 @@ from device.events import (
 )
 from device.settings import Settings
 
+#: The longest pause within a turn while the service is not reached. What is said after it would
+#: be another turn, and nobody would answer that one.
+OFFLINE_PAUSE_S = 2.0
 #: With ``send_wake_word``: enough to hold any wake word.
 WAKE_WORD_S = 1.5
 
@@ -229,7 +232,10 @@ class Conversation(Linking):
         else:
             # The service may be slow to say that it took the turn, or out of reach, or may
             # have heard nothing worth a turn: the room is not listened to for ever.
-            self.deadlines.set("no_speech", now + self._turn.no_speech_s)
+            patience_s = self._turn.no_speech_s
+            if not self._link_open:  # only we can end the turn, and it is answered as one
+                patience_s = min(patience_s, OFFLINE_PAUSE_S)
+            self.deadlines.set("no_speech", now + patience_s)
 
     def _due_no_speech(self, now: float) -> None:
         if self._speech_seen:

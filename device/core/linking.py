@@ -10,6 +10,7 @@ from __future__ import annotations
 from device.commands import (
     AbandonTurn,
     CloseLink,
+    Command,
     Cue,
     DrainLine,
     FinishReply,
@@ -40,6 +41,10 @@ class Linking(Answering):
     def waits_for_link(self, now: float) -> bool:
         """A turn waits for the link, and longer than goes without a word."""
         return self._untaken and not self._link_open and now >= self._link_late_at
+
+    def doubt_line(self) -> list[Command]:
+        """A reply stopped in its middle for want of sound: does the other side still live?"""
+        return [OpenLink()] if self._link_open else []
 
     def _want_link(self, now: float) -> None:
         """A turn begins. A link that is open may be dead without having noticed: asked to

@@ -110,6 +110,7 @@ class Toolbox:
         self._status = status
         self.volume_percent = volume_percent
         self.last_reply = ""
+        self._untold: list[int] = []  # timers that were set, of which nobody has heard
         self._handlers: dict[str, Callable[[Mapping[str, object], float, float], ToolOutcome]] = {
             "get_time": self._get_time,
             "get_date": self._get_date,
@@ -139,6 +140,18 @@ class Toolbox:
         except ValueError as error:
             return _result(ok=False, error=str(error))
 
+    def told(self) -> None:
+        """The person hears what was done: it stands."""
+        self._untold.clear()
+
+    def undo_untold(self) -> tuple[Command, ...]:
+        """The exchange was given up before the person heard what was done: a timer that nobody
+        knows of must not ring."""
+        undone = [timer_id for timer_id in self._untold if self._timers.cancel(timer_id)]
+        self._untold.clear()
+        reason = "given up before it was told"
+        return tuple(Report("timer_stopped", {"timer_id": i, "reason": reason}) for i in undone)
+
     def _get_time(self, _args: Mapping[str, object], _now: float, wall: float) -> ToolOutcome:
         local = datetime.fromtimestamp(wall).astimezone()
         return _result(time=f"{local:%H:%M}", timezone=local.tzname() or "")
@@ -152,6 +165,7 @@ class Toolbox:
         if not isinstance(name, str):
             raise ValueError("name must be text")
         timer = self._timers.set(_whole(args, "seconds"), name.strip(), now)
+        self._untold.append(timer.timer_id)
         return _result(ok=True, timer_id=timer.timer_id, seconds=timer.seconds, name=timer.name)
 
     def _list_timers(self, _args: Mapping[str, object], now: float, _wall: float) -> ToolOutcome:

@@ -115,6 +115,7 @@ class TurnState:
             # what has arrived and does not sound yet.
             self._out.append(CutPlayback(reason))
         self._abandon_replies(and_turn=untaken)
+        self._out += self._toolbox.undo_untold()
         self.deadlines.drop("no_reply", "no_verdict")
 
     def _abandon_replies(self, *, and_turn: bool = False) -> None:

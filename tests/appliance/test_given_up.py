@@ -35,12 +35,12 @@ def test_a_turn_that_a_press_took_back_behind_a_stalled_line_is_never_carried_ou
 def test_what_is_said_while_waiting_neither_breaks_off_the_answer_nor_gets_it(
     tmp_path: Path,
 ) -> None:
-    """Both sentences reach the service at once, when the network is back."""
+    """A pause parts them, too short for us to end the turn; both reach the service at once."""
     scenario = (
         "duration_s = 24\n"
         + say("at_s = 1.0", "hey jarvis, what is the date today")
         + '\n[[cue]]\nat_s = 1.9\nfault = "network_down"\n'
-        + say("at_s = 6.0", "set a timer for nine minutes")
+        + say("at_s = 4.6", "set a timer for nine minutes")
         + '\n[[cue]]\nat_s = 11.0\nfault = "network_up"\n'
     )
     run = simulate(tmp_path, scenario)

@@ -15,6 +15,7 @@ from device.commands import (
     PlayCue,
     StopUplink,
 )
+from device.core.conversation import OFFLINE_PAUSE_S
 from device.core.phases import Phase
 from device.events import (
     ErrorKind,
@@ -71,9 +72,9 @@ def test_who_spoke_while_the_link_was_down_is_answered_when_it_comes_up() -> Non
 
 def test_who_waits_for_the_link_is_not_left_in_silence() -> None:
     story = spoke_while_the_link_was_down()
-    commands = story.passes(4.9)
+    commands = story.passes(OFFLINE_PAUSE_S - 0.1)
     assert story.light == "listening_offline"
-    commands += story.passes(8.5)
+    commands += story.passes(13.5 - OFFLINE_PAUSE_S)
     assert commands.count(PlayCue(Cue.WAITING)) == 4
     assert story.light == "offline"
 

@@ -12,6 +12,7 @@ from device.commands import (
     StartUplink,
     StopUplink,
 )
+from device.core.conversation import OFFLINE_PAUSE_S
 from device.core.linking import VERDICT_GRACE_S
 from device.core.phases import Phase
 from device.events import (
@@ -181,7 +182,7 @@ def test_with_the_link_down_nothing_more_of_the_room_is_kept_after_a_pause() -> 
     story.happens(wake(), SpeechStarted(17000))
     story.passes(1.0)
     story.happens(SpeechEnded(33000))
-    assert "StopUplink" not in kinds(story.passes(4.9))
+    assert "StopUplink" not in kinds(story.passes(OFFLINE_PAUSE_S - 0.1))
     assert HELD in story.passes(0.2)
     assert story.happens(UplinkStopped(120000)) == []  # and what was kept stays kept
     story.passes(5.0)
