@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from device.config_lines import KeyPath, key_lines, line_of, repeated_key
-from device.config_rules import WHERE_SECRETS_GO, file_rules, is_secret, machine_rules
+from device.config_machine import machine_rules
+from device.config_rules import WHERE_SECRETS_GO, file_rules, is_secret
 from device.config_schema import Mistake, Option, accept, describe, did_you_mean, options
 from device.errors import ConfigError, SecretError
 from device.settings import Settings
@@ -107,7 +108,9 @@ def read(path: Path | None) -> Outcome:
     wrong = {key[:2] for key, _ in found}
     found += [
         (tuple(key.split(".")), mistake)
-        for key, mistake in file_rules(settings)
+        for key, mistake in file_rules(
+            settings, {".".join(key): line for key, line in lines.items()}
+        )
         if tuple(key.split(".")) not in wrong
     ]
     errors = [_error(path, lines, key, mistake) for key, mistake in found]

@@ -1,25 +1,19 @@
-"""Checks that look at more than one setting, or beyond the file.
+"""Checks that look at more than one setting.
 
 ``file_rules`` judge the settings by themselves; a file that breaks one cannot
-be used. ``machine_rules`` look at this machine (files, keys, packages) and at what
-the service on it can do: the appliance runs in spite of what they find, and some of
-it mends itself meanwhile, so they are for ``parlor config check`` and the doctor, and
-never keep the appliance from starting.
+be used. What this machine lacks for them is the matter of ``config_machine``.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from device import secrets
 from device.audio.wake_models import PRETRAINED
 from device.config_schema import Mistake, describe, did_you_mean
 from device.config_url import judge_url
-from device.errors import SecretError
 from device.settings import AudioSettings, BoardSettings, ServiceSettings, Settings, WakeSettings
 
 Finding = tuple[str, Mistake]  #: dotted key, and what is wrong with it
@@ -39,7 +33,8 @@ _SECRET_INSIDE = re.compile(
     r"(?<![a-z0-9_-])((sk-|ek_)[a-z0-9_-]{16,}|bearer\s+(?=\S*\d)[a-z0-9._~+/-]{16,})",
     re.IGNORECASE,
 )
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
+#: A language code, perhaps with a country.
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 _PINS = ("button_pin", "red_pin", "green_pin", "blue_pin")
 
 
@@ -65,13 +60,14 @@ def _secret_in_url(text: str) -> bool:
     return bool(parts.password) or any(_SECRET_NAME.search(name.lower()) for name in names)
 
 
-def file_rules(settings: Settings) -> list[Finding]:
-    """Contradictions inside the settings."""
+def file_rules(settings: Settings, lines: Mapping[str, int] | None = None) -> list[Finding]:
+    """Contradictions inside the settings. ``lines``: where a dotted key stands in the file;
+    of two that clash the later one is blamed, never a default."""
     return [
         *_wake(settings.wake),
         *_service(settings.service),
         *_audio(settings.audio),
-        *_board(settings.board),
+        *_board(settings.board, lines or {}),
         *_offline(settings),
     ]
 
@@ -80,7 +76,7 @@ def _wake(wake: WakeSettings) -> Iterator[Finding]:
     key = "wake.words"
     if not wake.words:
         yield key, Mistake("expected at least one wake word", "the default is hey_jarvis")
-    names = [_word(word) for word in wake.words]
+    names = [word_of(word) for word in wake.words]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield key, Mistake(f"{describe(name)} is listed twice; expected each once")
     for word, name in zip(wake.words, names, strict=True):
@@ -96,8 +92,8 @@ def _wake(wake: WakeSettings) -> Iterator[Finding]:
             )
 
 
-def _word(word: str) -> str:
-    """``Hey Jarvis`` may be written as people say it."""
+def word_of(word: str) -> str:
+    """The word's own name. ``Hey Jarvis`` may be written as people say it."""
     if word.endswith(".tflite"):
         return Path(word).stem
     return word.strip().lower().replace(" ", "_").replace("-", "_")
@@ -106,7 +102,7 @@ def _word(word: str) -> str:
 def _service(service: ServiceSettings) -> Iterator[Finding]:
     if service.url and (mistake := judge_url(service.url, ("wss", "ws"))):
         yield "service.url", mistake
-    if not _LANGUAGE.fullmatch(service.language):
+    if not LANGUAGE.fullmatch(service.language):
         says = f'expected a language code such as "en" or "de", found {describe(service.language)}'
         yield "service.language", Mistake(says, _language_meant(service.language))
     if not service.key_name or "/" in service.key_name or service.key_name in {".", ".."}:
@@ -120,7 +116,7 @@ def _language_meant(text: str) -> str:
     """``EN`` and ``en_us`` are near enough to be sure of."""
     language, dash, region = text.strip().replace("_", "-").partition("-")
     near = language.lower() + dash + region.upper()
-    return f'did you mean "{near}"?' if _LANGUAGE.fullmatch(near) else ""
+    return f'did you mean "{near}"?' if LANGUAGE.fullmatch(near) else ""
 
 
 def _audio(audio: AudioSettings) -> Iterator[Finding]:
@@ -154,20 +150,23 @@ def _audio(audio: AudioSettings) -> Iterator[Finding]:
             yield f"audio.{name}", Mistake('expected the name of an ALSA PCM, e.g. "default"')
 
 
-def _board(board: BoardSettings) -> Iterator[Finding]:
+def _board(board: BoardSettings, lines: Mapping[str, int]) -> Iterator[Finding]:
     if board.name == "virtual" and not board.socket:
         yield "board.socket", Mistake("the virtual board needs the simulator's socket")
     if board.name == "none":
         return
     used: dict[int, str] = {}
-    for name in _PINS:
+    for name in sorted(_PINS, key=lambda name: lines.get(f"board.{name}", 0)):
         pin = getattr(board, name)
         if pin < 0:
             continue
         if pin in used:
             yield (
                 f"board.{name}",
-                Mistake(f"pin {pin} is already {used[pin]}; expected a pin of its own"),
+                Mistake(
+                    f"pin {pin} is already {used[pin]}{_by_default(used[pin], lines)}; "
+                    "expected a pin of its own"
+                ),
             )
         used.setdefault(pin, name)
     if not used:
@@ -177,6 +176,10 @@ def _board(board: BoardSettings) -> Iterator[Finding]:
         )
 
 
+def _by_default(name: str, lines: Mapping[str, int]) -> str:
+    return " by default" if lines and f"board.{name}" not in lines else ""
+
+
 def _offline(settings: Settings) -> Iterator[Finding]:
     offline = settings.offline
     if offline.chat_url:
@@ -184,55 +187,3 @@ def _offline(settings: Settings) -> Iterator[Finding]:
             yield "offline.chat_url", mistake
         if not offline.chat_model:
             yield "offline.chat_model", Mistake("chat_url is set; expected the name of its model")
-
-
-def machine_rules(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
-    """What this machine lacks of what the settings ask for."""
-    return [
-        *_models(settings.wake),
-        *_engine(settings.wake),
-        *_key(settings.service, environ),
-        *_spoken_here(settings.service),
-    ]
-
-
-def _models(wake: WakeSettings) -> Iterator[Finding]:
-    for word in wake.words:
-        if word.endswith(".tflite") and not Path(word).is_file():
-            yield "wake.words", Mistake(f"there is no model file {describe(word, 200)}")
-
-
-def _engine(wake: WakeSettings) -> Iterator[Finding]:
-    if wake.engine == "openwakeword" and importlib.util.find_spec("openwakeword") is None:
-        yield (
-            "wake.engine",
-            Mistake(
-                "the openwakeword package is not installed",
-                'run scripts/install-openwakeword, or use engine = "litert"',
-            ),
-        )
-
-
-def _key(service: ServiceSettings, environ: Mapping[str, str]) -> Iterator[Finding]:
-    if service.provider == "offline":
-        return
-    try:
-        secrets.load_key(service, environ, installed=secrets.INSTALLED)
-    except SecretError as error:
-        yield error.key, Mistake(error.args[0].partition(f"{error.key}: ")[2], error.hint)
-
-
-def _spoken_here(service: ServiceSettings) -> Iterator[Finding]:
-    """The built-in service knows one language; another one behind ``url`` may know more."""
-    language = service.language
-    if service.provider != "offline" or service.url or not _LANGUAGE.fullmatch(language):
-        return
-    if language.partition("-")[0] != "en":
-        yield (
-            "service.language",
-            Mistake(
-                "the built-in offline service understands and speaks English only; expected "
-                f'"en", or a variant such as "en-GB", found {describe(language)}',
-                'write "en", or choose another service with service.provider',
-            ),
-        )

@@ -47,7 +47,13 @@ class Part(StrEnum):
 
 NO_WAKE_WORD = "no wake word"
 """The state of ``Part.WAKE`` in which all but the wake word is heard: the button and the
-conversation work. In its other degraded states nothing is heard."""
+conversation work."""
+
+WAKE_WORD_MISSING = "wake word missing"
+"""The state of ``Part.WAKE`` in which some of the wake words are heard, and all else."""
+
+HEARS_ALL_BUT_WORDS = frozenset({NO_WAKE_WORD, WAKE_WORD_MISSING})
+"""In the other degraded states of ``Part.WAKE`` nothing is heard."""
 
 
 # --- the ear ---------------------------------------------------------------

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from device.audio.far_end import FarEnd, FarEndReports
 from device.audio.hearing import Hearing
 from device.audio.wake_echo import WakeEcho
 from device.audio.wake_models import find_wake_models
-from device.audio.wake_null import NullWake
+from device.audio.wake_null import NullWake, PartialWake
 from device.errors import ModelError
 from device.ports import WakeEngine
 from device.settings import AudioSettings, Settings, WakeSettings
@@ -16,17 +19,13 @@ def make_hearing(
     settings: Settings, uplink_rate_hz: int, reports: FarEndReports | None = None
 ) -> Hearing:
     """Engines loaded and warmed up. Without ``reports`` of what is played there is no
-    echo cancellation. A wake engine that cannot be loaded is stood in for by
-    :class:`NullWake`. Raises ModelError when the voice-activity detector cannot."""
+    echo cancellation. Wake words that cannot be loaded are stood in for by
+    :class:`PartialWake` or :class:`NullWake`. Raises ModelError when the voice-activity
+    detector cannot."""
     from device.audio.vad import SileroVad  # noqa: PLC0415 -- loads its model library
 
-    engine: WakeEngine
-    try:
-        engine = make_wake_engine(settings.wake)
-    except ModelError as error:
-        engine = NullWake(error)
     return Hearing(
-        engine,
+        make_wake_or_stand_in(settings.wake),
         SileroVad(),
         rate_hz=settings.audio.capture_rate_hz,
         uplink_rate_hz=uplink_rate_hz,
@@ -35,6 +34,35 @@ def make_hearing(
         vad_settings=settings.vad,
         echo=make_wake_echo(settings.audio, reports),
     )
+
+
+def make_wake_or_stand_in(
+    wake: WakeSettings, make: Callable[[WakeSettings], WakeEngine] | None = None
+) -> WakeEngine:
+    """The engine of all words, or else of those that load, or else :class:`NullWake`.
+
+    ``make`` builds the engine or raises ModelError (default: :func:`make_wake_engine`).
+    """
+    make = make_wake_engine if make is None else make
+    try:
+        return make(wake)
+    except ModelError as error:
+        why = error
+    good = tuple(word for word in wake.words if _loads(replace(wake, words=(word,)), make))
+    if good and good != wake.words:
+        try:
+            return PartialWake(make(replace(wake, words=good)), why)
+        except ModelError:  # each alone, but not together: two files of one name, say
+            return NullWake(why)
+    return NullWake(why)
+
+
+def _loads(wake: WakeSettings, make: Callable[[WakeSettings], WakeEngine]) -> bool:
+    try:
+        make(wake)
+    except ModelError:
+        return False
+    return True
 
 
 def make_wake_echo(audio: AudioSettings, reports: FarEndReports | None) -> WakeEcho | None:

@@ -12,14 +12,15 @@ import contextlib
 import ctypes
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import alsaaudio
 
-from device.adapters.alsa_cards import PROC_ASOUND, holders
+from device.adapters.alsa_cards import PROC_ASOUND, Card, cards, holders
+from device.adapters.alsa_names import fault_of_name
 from device.errors import AudioError, DeviceBusyError, DeviceMissingError, FormatRefusedError
 
 PcmError: type[Exception] = alsaaudio.ALSAAudioError
@@ -168,8 +169,14 @@ def close_pcm(pcm: Pcm) -> None:
         pcm.close()
 
 
-def explain(error: Exception, request: PcmRequest, proc_asound: Path = PROC_ASOUND) -> AudioError:
-    """The error of the tree that says what ``error`` means for this PCM."""
+def explain(
+    error: Exception,
+    request: PcmRequest,
+    proc_asound: Path = PROC_ASOUND,
+    present: Callable[[Path], Sequence[Card]] = cards,
+) -> AudioError:
+    """The error of the tree that says what ``error`` means for this PCM. ``present`` lists
+    the cards of this machine."""
     text = str(error)
     reason = text.removesuffix(f" [{request.device}]")
     key = f"audio.{'capture' if request.capture else 'playback'}"
@@ -191,10 +198,15 @@ def explain(error: Exception, request: PcmRequest, proc_asound: Path = PROC_ASOU
             hint="add the user that runs parlor to the group audio",
         )
     if _says(text, errno.EINVAL):
+        if fault := fault_of_name(request.device, present(proc_asound)):
+            return DeviceMissingError(
+                f"the {request.noun} {request.device} cannot be opened: {fault}",
+                hint=f"set {key} to a name that `parlor devices` shows",
+            )
         return FormatRefusedError(
             f"the {request.noun} {request.device} refused {request.rate_hz} Hz with "
             f"{request.channels} channel(s) of 16 bit",
-            hint=f"name it with plughw: instead of hw: in {key}, which converts",
+            hint=_another_name(request),
         )
     return AudioError(f"the {request.noun} {request.device} cannot be used: {reason}")
 
@@ -217,7 +229,7 @@ def explain_loss(error: Exception, request: PcmRequest) -> AudioError:
 def _verify(info: dict[str, Any], request: PcmRequest) -> None:
     """Compare what the card gave with what was asked for. Raises FormatRefusedError."""
     side = "capture" if request.capture else "playback"
-    plug = f"or name it with plughw: instead of hw: in audio.{side}, which converts"
+    plug = f"or {_another_name(request)}"
     verb = "delivers" if request.capture else "wants"
     if info["format"] != alsaaudio.PCM_FORMAT_S16_LE:
         raise FormatRefusedError(
@@ -236,6 +248,14 @@ def _verify(info: dict[str, Any], request: PcmRequest) -> None:
             f"not {request.rate_hz} Hz",
             hint=f"change audio.{side}_rate_hz, {plug}",
         )
+
+
+def _another_name(request: PcmRequest) -> str:
+    """What helps against a refused format, whatever it is."""
+    key = f"audio.{'capture' if request.capture else 'playback'}"
+    if request.device.startswith("hw:"):
+        return f"name it with plughw: instead of hw: in {key}, which converts"
+    return f"set {key} to another name that `parlor devices` shows"
 
 
 def _says(text: str, code: int) -> bool:

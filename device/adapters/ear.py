@@ -29,6 +29,7 @@ from device.audio.hearing import Hearing
 from device.audio.wake_null import NullWake
 from device.events import (
     NO_WAKE_WORD,
+    WAKE_WORD_MISSING,
     Event,
     Part,
     PartDegraded,
@@ -249,17 +250,17 @@ class EarThread:
         if not isinstance(engine, NullWake):
             self._post(PartReady(Part.WAKE))
             return
-        self._post(_no_wake_word(engine.why))
+        self._post(_no_wake_word(engine.why, engine.words))
         if self._loader is None or not self._loader.is_alive():
             self._loader = threading.Thread(
                 target=self._load_until_it_works,
-                args=(str(engine.why),),
+                args=(str(engine.why), engine.words),
                 name="wake-loader",
                 daemon=True,
             )
             self._loader.start()
 
-    def _load_until_it_works(self, told: str) -> None:
+    def _load_until_it_works(self, told: str, words: tuple[str, ...]) -> None:
         """Its own thread: the ear hears on meanwhile."""
         while not self._stopping.wait(self._model_retry_s):
             try:
@@ -267,7 +268,7 @@ class EarThread:
             except Exception as error:  # noqa: BLE001 - whatever it is, the retry must go on
                 if str(error) != told:
                     told = str(error)
-                    self._post(_no_wake_word(error))
+                    self._post(_no_wake_word(error, words))
                 continue
             self._request(partial(_replace_null, engine=engine))
             return
@@ -384,9 +385,11 @@ def _degraded(error: Exception, backoff_s: float) -> PartDegraded:
     )
 
 
-def _no_wake_word(error: Exception) -> PartDegraded:
-    hint = "the button works meanwhile; the model is tried again by itself"
-    return PartDegraded(Part.WAKE, NO_WAKE_WORD, str(error), hint)
+def _no_wake_word(error: Exception, words: tuple[str, ...]) -> PartDegraded:
+    """``words`` are those that are heard all the same."""
+    state = WAKE_WORD_MISSING if words else NO_WAKE_WORD
+    hint = f"meanwhile use {', '.join(words) or 'the button'}; the model is tried again by itself"
+    return PartDegraded(Part.WAKE, state, str(error), hint)
 
 
 def _replace_null(hearing: Hearing, engine: WakeEngine) -> list[Event]:

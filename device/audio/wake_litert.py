@@ -98,6 +98,12 @@ class LitertWake:
             part[:] = warm
 
 
+def check_word_model(model: WakeModel) -> None:
+    """Load one word's model and run it once, some ms: raises :class:`ModelError` when it is
+    not of the right shape, ImportError without LiteRT."""
+    _load_word(model)
+
+
 def _load_word(model: WakeModel) -> _Word:
     run, shape = _load(model.path, (1, None, _EMBEDDING), (1, 1))
     return _Word(model.word, run, shape[1])

@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from device import config
@@ -96,6 +97,18 @@ def run(args: argparse.Namespace) -> int:
         chat_url=offline.chat_url,
         chat_model=offline.chat_model,
     )
+    if args.exit_with_parent:
+        options = replace(options, parent_pid=parent_pid)
+    try:
+        asyncio.run(run_service(options, partial(_listening, server)))
+    except OSError as error:
+        log.error("cannot listen on %s port %d: %s", server.host, server.port, error)
+        return 1
+    return 0
+
+
+def _listening(server: ServerOptions, url: str) -> None:
+    """It listens now: only so is it true that anybody can reach it."""
     if not server.key and not only_this_machine(server.host):
         log.warning(
             "anybody who can reach %s may use this service, listen to it and keep this machine "
@@ -103,14 +116,7 @@ def run(args: argparse.Namespace) -> int:
             "or with --host 127.0.0.1",
             server.host or "this machine",
         )
-    if args.exit_with_parent:
-        options = replace(options, parent_pid=parent_pid)
-    try:
-        asyncio.run(run_service(options, _announce))
-    except OSError as error:
-        log.error("cannot listen on %s port %d: %s", server.host, server.port, error)
-        return 1
-    return 0
+    _announce(url)
 
 
 def _announce(url: str) -> None:

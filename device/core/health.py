@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from device.core.phases import Phase
 from device.core.tools import StatusFacts
-from device.events import NO_WAKE_WORD, ErrorKind, Part, PartDegraded
+from device.events import HEARS_ALL_BUT_WORDS, ErrorKind, Part, PartDegraded
 
 _SERVICE_WORDS = {
     ErrorKind.KEY: "the service refuses our key",
@@ -39,7 +39,7 @@ class Health:
     def deaf(self) -> PartDegraded | None:
         """Why nothing at all is heard, if so. A missing wake word alone is not deafness."""
         wake = self._degraded.get(Part.WAKE)
-        if wake is not None and wake.state == NO_WAKE_WORD:
+        if wake is not None and wake.state in HEARS_ALL_BUT_WORDS:
             wake = None
         return self._degraded.get(Part.MICROPHONE) or wake
 

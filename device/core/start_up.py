@@ -7,7 +7,7 @@ nothing when the limit passes is named as starting, which is a normal state and 
 
 from __future__ import annotations
 
-from device.events import NO_WAKE_WORD, Part, PartDegraded, PartReady
+from device.events import HEARS_ALL_BUT_WORDS, Part, PartDegraded, PartReady
 
 _STARTING = {
     Part.WAKE: ("wake word loading", "the models are still being loaded"),
@@ -31,7 +31,7 @@ class StartUp:
     def told(self, event: PartReady | PartDegraded) -> None:
         """``event.part`` has told how it is."""
         self._missing.discard(event.part)
-        is_deaf = isinstance(event, PartDegraded) and event.state != NO_WAKE_WORD
+        is_deaf = isinstance(event, PartDegraded) and event.state not in HEARS_ALL_BUT_WORDS
         if event.part is Part.WAKE and is_deaf:
             # What listens to the microphone does not run, so nothing opens it yet.
             self._missing.discard(Part.MICROPHONE)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
+from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
@@ -168,9 +169,16 @@ class RealtimeServer:
         )
         log.info("client connected (%d)", self._clients)
         await connection.run()
-        log.info(
-            "client gone: %s %s", websocket.close_code, websocket.close_reason or "without a reason"
-        )
+        log.info("client gone: %s", _why_gone(websocket))
+
+
+def _why_gone(websocket: ServerConnection) -> str:
+    """A client that was told 1009 often hangs up without an answer: that alone says nothing."""
+    sent = websocket.protocol.close_sent
+    echoed = websocket.protocol.close_rcvd_then_sent  # the client said it first
+    if sent is not None and sent.code == CloseCode.MESSAGE_TOO_BIG and not echoed:
+        return f"a message of more than {MAX_MESSAGE_BYTES} bytes was refused ({sent.code:d})"
+    return f"{websocket.close_code} {websocket.close_reason or 'without a reason'}"
 
 
 def _socket_log() -> logging.Logger:

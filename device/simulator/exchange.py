@@ -16,8 +16,12 @@ A response is due to a commit when
 - it was asked for when neither was there, and the service had just refused to answer that
   commit because another response was under way.
 
-Any other response is due to nobody: an announcement. The rows name neither calls nor
-requests, so where several wait the first in the row is taken.
+Any other response is due to nobody: an announcement. The call of a response that the device
+called off is due to nobody either, also where it comes after the cancel: it was on its way.
+
+A result is known by its ``call_id``. The device names each request (``metadata``), and a
+service that repeats the name says which one it answers. Where there are no such names, the
+first in the row is taken of several that wait.
 """
 
 from __future__ import annotations
@@ -32,18 +36,24 @@ from device.simulator.wire_log import DOWN, Row
 CALL_S = 2.0
 _BUFFER = "input_audio_buffer."
 _BUSY = "conversation_already_has_active_response"
+_RESULT = "function_call_output"
 
 
 @dataclass(slots=True, eq=False)
 class Commit:
     """A turn. ``at``: when the service said that it took it (CLOCK_MONOTONIC), or, as long as
-    it has not, when the device asked it to; ``span_ms``: from and to, see above;
-    ``refused``: the service would not answer it when it took it."""
+    it has not, when the device asked it to; ``span_ms``: from and to, see above; ``item``:
+    the service's name of it; ``refused``: the service would not answer it when it took it;
+    ``taken_back``: the device deleted it; ``waiting``: requests about it that the service has
+    not taken up."""
 
     at: float
     connection: int
     span_ms: tuple[float, float]
+    item: str = ""
     refused: bool = False
+    taken_back: bool = False
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +68,29 @@ class Clear:
 @dataclass(slots=True, eq=False)
 class Response:
     """``due_to``: its commit, None when nobody's. ``status``: the service's last word on it;
-    ``called_off``: the device cancelled it."""
+    ``called_off``: the device cancelled it; ``called``: it called a function."""
 
     due_to: Commit | None
     status: str = ""
     called_off: bool = False
+    called: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call of a function that has no result yet. ``name``: its ``call_id``, if known."""
+
+    response: str
+    name: str
+    due_to: Commit | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A ``response.create`` that has not been taken up. ``name``: as the device gave it."""
+
+    name: str
+    about: Commit | None
 
 
 @dataclass(slots=True)
@@ -111,9 +139,10 @@ class _Line:
         self._owed: deque[Commit] = deque()  # the service answers them by itself
         self._unasked: list[Commit] = []  # the device's own
         self._refused: Commit | None = None  # the service would not answer it when it took it
-        self._asked: deque[Commit | None] = deque()  # one for each request
-        self._calls: deque[tuple[str, Commit | None]] = deque()  # without result; by response
-        self._results: list[Commit | None] = []  # not asked about yet
+        self._asked: list[_Request] = []
+        self._named = False  # the service repeats the names of requests
+        self._calls: list[_Call] = []  # without result
+        self._results: list[_Call] = []  # with one, not asked about yet
         self._active: set[str] = set()
         self._call_at = float("-inf")
 
@@ -124,10 +153,12 @@ class _Line:
             self._see_buffer(kind.removeprefix(_BUFFER), at, row)
         elif kind.startswith("response."):
             self._see_response(kind.removeprefix("response."), at, row)
-        elif kind == "conversation.item.create" and self._calls:
-            self._results.append(self._calls.popleft()[1])
+        elif kind == "conversation.item.create" and row.get("item_type", _RESULT) == _RESULT:
+            self._see_result(str(row.get("call_id") or ""))
+        elif kind == "conversation.item.delete":
+            self._take_back(str(row.get("item_id") or ""))
         elif kind == "error" and down and row.get("code") == _BUSY:
-            self._refuse()
+            self._refuse(str(row.get("refers_to") or ""))
         elif kind == "closed":
             self._exchange.ended[self._number] = at
 
@@ -159,11 +190,12 @@ class _Line:
     def _committed(self, at: float, item: str) -> None:
         place = self._starts.get(item), self._ends.get(item)
         if place == (None, None) and self._untaken:
-            self._untaken.popleft().at = at
+            taken = self._untaken.popleft()
+            taken.at, taken.item = at, item
             return
         start = self._service_from_ms if place[0] is None else place[0]
         end = self._sent_ms if place[1] is None else place[1]
-        commit = Commit(at, self._number, (max(start, self._service_from_ms), end))
+        commit = Commit(at, self._number, (max(start, self._service_from_ms), end), item)
         self._service_from_ms = max(self._service_from_ms, end)
         self._exchange.commits.append(commit)
         self._refused = None
@@ -178,15 +210,20 @@ class _Line:
     def _see_response(self, kind: str, at: float, row: Row) -> None:
         name = str(row.get("response_id") or "")
         key = self._number, name
+        request = str(row.get("request") or "")
         if kind == "create":
-            self._asked.append(self._request())
+            self._asked.append(self._request(request))
         elif kind == "created":
-            self._exchange.responses[key] = Response(self._next())
+            self._exchange.responses[key] = Response(self._next(request))
             self._active.add(name)
         elif kind == "function_call_arguments.done":
             response = self._exchange.responses.get(key)
-            self._calls.append((name, response.due_to if response else None))
             self._call_at = at
+            if response is not None:
+                response.called = True
+            if response is None or not response.called_off:
+                due_to = response.due_to if response else None
+                self._calls.append(_Call(name, str(row.get("call_id") or ""), due_to))
         elif kind == "cancel":
             for one in [name] if name else list(self._active):
                 if response := self._exchange.responses.get((self._number, one)):
@@ -201,30 +238,72 @@ class _Line:
                 self._forget_calls(name)
 
     def _forget_calls(self, response: str) -> None:
-        self._calls = deque(call for call in self._calls if call[0] != response)
+        self._calls = [call for call in self._calls if call.response != response]
+        self._results = [call for call in self._results if call.response != response]
 
-    def _request(self) -> Commit | None:
+    def _see_result(self, name: str) -> None:
+        """The device gives the result of a call: of the one that is named, else of the first
+        without a name. A call that is not waited for any more is none."""
+        for call in self._calls:
+            if not name or call.name in (name, ""):
+                self._calls.remove(call)
+                self._results.append(call)
+                return
+
+    def _take_back(self, item: str) -> None:
+        """The device deletes what was said: it will not ask about it any more."""
+        for commit in self._exchange.commits:
+            if item and (commit.connection, commit.item) == (self._number, item):
+                commit.taken_back = True
+        self._unasked = [commit for commit in self._unasked if not commit.taken_back]
+        if self._refused is not None and self._refused.taken_back:
+            self._refused = None
+
+    def _request(self, name: str) -> _Request:
         """What the device asks about: the newest turn that it made itself, else the newest
         result of a function, else a turn that the service refused to answer."""
-        wanted = [self._refused, *self._results, *self._unasked][-1]
+        results = [call.due_to for call in self._results]
+        about = [self._refused, *results, *self._unasked][-1]
         self._refused = None
         self._results.clear()
         self._unasked.clear()
-        return wanted
+        if about is not None:
+            about.waiting += 1
+        return _Request(name, about)
 
-    def _next(self) -> Commit | None:
-        """What the response that is created now is due to."""
+    def _next(self, name: str) -> Commit | None:
+        """What the response that is created now is due to; ``name``: of the request that the
+        service says it is about. Where it says so, what names none is not about a request."""
+        if name:
+            self._named = True
+            return self._taken_up(name)
         if self._owed:
             return self._owed.popleft()
-        if self._asked:
-            return self._asked.popleft()
-        return self._calls.popleft()[1] if self._calls else None
+        if self._asked and not (self._named and self._asked[0].name):
+            return self._taken_up(self._asked[0].name)
+        return self._calls.pop(0).due_to if self._calls else None
 
-    def _refuse(self) -> None:
-        """An error while a response is under way: the service will not begin another now."""
-        if self._owed:
+    def _taken_up(self, name: str) -> Commit | None:
+        """The request of this name does not wait any more; what it was about."""
+        request = next((one for one in self._asked if one.name == name), None)
+        if request is None:
+            return None
+        self._asked.remove(request)
+        if request.about is not None:
+            request.about.waiting -= 1
+        return request.about
+
+    def _refuse(self, name: str) -> None:
+        """An error while a response is under way: the service will not begin another now.
+        ``name``: of the request that it speaks of, if it does."""
+        if any(one.name == name for one in self._asked if name):
+            self._refused = self._taken_up(name)
+        elif self._owed:
             self._refused = self._owed.pop()
         elif self._asked:
-            self._refused = self._asked.pop()
+            self._refused = self._asked[-1].about
+            del self._asked[-1]
+            if self._refused is not None:
+                self._refused.waiting -= 1
         if self._refused is not None:
             self._refused.refused = True

@@ -24,10 +24,11 @@ TEMPLATE_S = 0.4  #: how much of a reply is looked for
 ONSET_S, ONSET_MATCH = 0.12, 0.85  #: its very beginning, where an underrun broke it
 ONSET_REACH_S = 0.3  #: how far the break may have moved the rest
 MATCH = 0.6  #: correlation that counts as found
-SEARCH_S = (6.0, 90.0)  #: first nearby; a reply may also wait behind another
+NEARBY_S = 6.0  #: an item that waits for no other begins so soon after its bytes
 GAP_S = 0.06  #: silence that ends a sound
 BEHIND_S = 2.0  #: an item that waited for another begins so soon after its end
 EARLY_S = 0.02  #: clocks are read in two processes: an item may sound so long before its bytes
+AS_GOOD = 0.9  #: another place for the same words, if it matches nearly as well as the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +46,38 @@ def find_all(runs: Sequence[AudioRun], speaker: Track) -> list[Heard]:
 
     A service may say the same words twice. One sound in the recording is one item's: of two
     that are found there the second may have stood behind the first in the queue; where it did
-    not sound there, the sound is the second's, and the first was never heard.
+    not sound there, the sound is the second's, and the first was never heard. Nor was an item
+    heard later than it can have waited for those before it, were they all played whole, or
+    after one that came later on the wire: what is found there is another's.
     """
     found: list[Heard] = []
+    free_at = float("-inf")  # by then everything before has been played
     for run in sorted(runs, key=lambda one: one.chunks[0].at):
-        heard = find_item(run, speaker, run.chunks[0].at - EARLY_S)
+        since = run.chunks[0].at - EARLY_S
+        waits_s = max(free_at, run.chunks[-1].at) - since
+        heard = find_item(run, speaker, since, (NEARBY_S, max(0.0, waits_s) + NEARBY_S))
+        free_at = max(free_at, run.chunks[-1].at) + len(run.samples) / RATE_HZ
         while heard is not None and (rival := _at_the_same_place(heard, found)) is not None:
             reach_s = len(rival.item.samples) / RATE_HZ + BEHIND_S
             again = find_item(run, speaker, heard.speech_at + ONSET_S, (reach_s,))
-            if again is None:
+            if again is None or again.score < AS_GOOD * heard.score:
                 found.remove(rival)
                 break
             heard = again
-        if heard is not None:
+        if heard is not None and _in_order(heard, found):
             found.append(heard)
     return found
+
+
+def _in_order(heard: Heard, found: list[Heard]) -> bool:
+    """Items sound in the order in which they came. Of two that do not, the one that was
+    found less surely was not heard; ``found`` loses those that ``heard`` puts in the wrong."""
+    after = [other for other in found if other.speech_at > heard.speech_at]
+    if any(other.score > heard.score for other in after):
+        return False
+    for other in after:
+        found.remove(other)
+    return True
 
 
 def _at_the_same_place(heard: Heard, others: Sequence[Heard]) -> Heard | None:
@@ -67,7 +85,7 @@ def _at_the_same_place(heard: Heard, others: Sequence[Heard]) -> Heard | None:
 
 
 def find_item(
-    run: AudioRun, speaker: Track, since: float, reaches_s: Sequence[float] = SEARCH_S
+    run: AudioRun, speaker: Track, since: float, reaches_s: Sequence[float]
 ) -> Heard | None:
     """Look for the beginning of an item's speech in the speaker's recording from ``since`` on,
     as far as the first of ``reaches_s`` in which it is found.

@@ -66,6 +66,8 @@ def tell(outcome: Outcome, console: Console, out: Path) -> None:
     """The result, for people."""
     for turn in outcome.summary["turns"]:
         console.note(f"turn “{turn['text']}”: {turn_words(turn)}", "1;37")
+    for one in outcome.summary["obeyed"]:
+        console.note(f"“{one['text']}”: obeyed without a reply")
     if silent := outcome.summary["unanswered"]:
         of = len(outcome.summary["utterances"])
         texts = ", ".join(f"“{one['text']}”" for one in silent)

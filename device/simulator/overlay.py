@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from device import config as config_file
 from device.errors import ConfigError
 from device.settings import BoardSettings
 from device.simulator.scenario import RoomSpec
@@ -25,7 +26,10 @@ _PATH = "/v1/realtime"
 
 
 def load_config(path: Path | None) -> Tree:
-    """The owner's configuration as plain tables; its values are the appliance's to judge."""
+    """The owner's configuration as plain tables; its values are the appliance's to judge.
+
+    Paths in it count from its own folder, and are made absolute: the appliance reads a copy
+    in another. Raises ConfigError where it cannot be read, or is no TOML."""
     if path is None:
         return {}
     try:
@@ -33,10 +37,29 @@ def load_config(path: Path | None) -> Tree:
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", file=path) from error
     try:
-        return tomllib.loads(text)
+        return _with_absolute_paths(tomllib.loads(text), path)
     except tomllib.TOMLDecodeError as error:
         line = error_line(str(error), text)
         raise ConfigError(syntax_words(str(error), text), file=path, line=line) from error
+
+
+def _with_absolute_paths(tree: Tree, path: Path) -> Tree:
+    """Which values are paths, the appliance's own reading of the file says."""
+    settings = config_file.read(path).settings
+    base = path.absolute().parent
+
+    def absolute(value: Any, read: Any) -> Any:
+        if isinstance(value, list) and isinstance(read, tuple) and len(value) == len(read):
+            return [absolute(*pair) for pair in zip(value, read, strict=True)]
+        return read if isinstance(value, str) and value and read == str(base / value) else value
+
+    def table(name: str, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        section = getattr(settings, name, None)
+        return {key: absolute(value, getattr(section, key, None)) for key, value in values.items()}
+
+    return {name: table(name, values) for name, values in tree.items()}
 
 
 def upstream_of(config: Mapping[str, Any], offline_port: int) -> Upstream:

@@ -1,6 +1,7 @@
 """What a run showed, computed from the evidence and not from the appliance's words.
 
-- A *turn* is an utterance that was answered by a reply that sounded;
+- A *turn* is an utterance that was answered by a reply that sounded (*obeyed* are those that
+  needed none);
   :mod:`device.simulator.turns` says by which, and :mod:`device.simulator.unanswered` why the
   others were not. Its latency runs from the user's last loud sample at the microphone to the
   first loud sample of the reply at the speaker, which is found by looking for the wire's
@@ -54,8 +55,9 @@ class Report:
         spoken = sorted(evidence.spoken, key=lambda s: s.first_loud_at)
         ear = Ear.of(evidence.entries)
         judged = {id(one): judge(one, self.uplink, evidence.t0, ear) for one in spoken}
-        self.utterances = list(judged.values())
         reasons = Reasons(turns)
+        self.utterances = [{**judged[id(one)], **self._amended(one, reasons)} for one in spoken]
+        self.obeyed = [{"t": self._t(s.last_loud_at), "text": s.text} for s in turns.obeyed]
         self.unanswered = [
             self._unanswered(one, reasons.why(one, muted=judged[id(one)]["muted"]))
             for one in turns.unanswered
@@ -86,6 +88,7 @@ class Report:
             "word_leak_ms": spread([u["word_leak_ms"] for u in self.utterances]),
             "question_lost_ms": spread([u["question_lost_ms"] for u in self.utterances]),
             "turns": [{**t, "t": self._t(t["at"])} for t in self.turns],
+            "obeyed": self.obeyed,
             "unanswered": self.unanswered,
             "cuts": self.cuts,
             "playback_stops": self.stops,
@@ -101,12 +104,22 @@ class Report:
 
     # --- turns ------------------------------------------------------------------
 
+    def _amended(self, spoken: Spoken, reasons: Reasons) -> Json:
+        """What does not hold of its row: an utterance was not said while muted that began
+        before; and nobody lost what was said when the run was over."""
+        if spoken.last_loud_at > self.evidence.end:
+            return {"question_lost_ms": None}
+        return {} if reasons.muted_later(spoken) is None else {"muted": False}
+
     def _unanswered(self, spoken: Spoken, reason: str) -> Json:
         return {"t": self._t(spoken.last_loud_at), "text": spoken.text, "reason": reason}
 
     def _turn(self, answer: Answer, heard: Heard) -> Json:
         user, run = answer.user, answer.run
         byte_at = run.chunks[0].at
+        # The bytes' clock and the sound's are read in two processes: by so much of the first
+        # it may seem to have sounded before it came, and then nobody knows.
+        device_ms = _ms(heard.starts_at - byte_at)
         turn: Json = {
             "at": heard.speech_at,
             "text": user.text,
@@ -115,7 +128,7 @@ class Report:
             "first_reply_byte_t": self._t(byte_at),
             "first_speech_t": self._t(heard.speech_at),
             "latency_ms": _ms(heard.speech_at - user.last_loud_at),
-            "device_ms": _ms(heard.starts_at - byte_at),
+            "device_ms": device_ms if device_ms >= 0 else None,
         }
         if answer.commit_at is not None:
             turn["commit_ms"] = _ms(answer.commit_at - user.last_loud_at)

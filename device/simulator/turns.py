@@ -2,7 +2,9 @@
 
 An utterance is answered when a reply that is due to it sounded. What sounded is what the
 caller found in the room's recording of the speaker: a reply that came while no speaker was
-plugged in, or was cut before a sample of it sounded, answers nothing.
+plugged in, or was cut before a sample of it sounded, answers nothing. A command may need no
+reply: it is obeyed when the response to it called a function, and the service, asked again
+with the result, ended its response without a word ("stop").
 
 Where the wire shows commits, they decide which reply is due to what
 (:mod:`device.simulator.exchange`). The report's rows say where in the microphone's recording
@@ -85,11 +87,13 @@ class Turns:
             commit: self._in_commit(commit) for commit in self.exchange.commits
         }
         self.answered = self._answers()
+        self.obeyed = self._obeyed()
 
     @property
     def unanswered(self) -> list[Spoken]:
         """In the order in which they ended. A wake word with nothing behind it asks nothing."""
         done = {id(answer.user) for answer in self.answered} | self._also
+        done |= {id(spoken) for spoken in self.obeyed}
         return [s for s in self._spoken if id(s) not in done and not _only_wakes(s)]
 
     def pieces(self, connection: int, span_ms: tuple[float, float]) -> tuple[list[Piece], bool]:
@@ -133,6 +137,27 @@ class Turns:
                 answers.append(Answer(run, asked[-1], commit.at if commit else None))
             self._also.update(id(s) for s in asked)
         return answers
+
+    def _obeyed(self) -> list[Spoken]:
+        """What was obeyed without a reply, in the order in which it ended."""
+        spoke = {
+            self.exchange.due_to(run.connection, run.response, run.chunks[0].at)
+            for run in self.evidence.downlink
+        }
+        done: list[Spoken] = []
+        for commit, said in self.asked.items():
+            if commit in spoke or not self._was_carried_out(commit):
+                continue
+            asked = self._last_before(commit.at) if said is None else said
+            done += [s for s in asked if id(s) not in self._also]
+        return [s for s in self._spoken if any(s is one for one in done)]
+
+    def _was_carried_out(self, commit: Commit) -> bool:
+        due = [r for r in self.exchange.responses.values() if r.due_to is commit]
+        if not due or commit.waiting or any(r.called_off for r in due):
+            return False
+        *before, last = due
+        return any(r.called for r in before) and not last.called and last.status == "completed"
 
     def _last_before(self, at: float) -> list[Spoken]:
         return [s for s in self._spoken if s.last_loud_at < at][-1:]

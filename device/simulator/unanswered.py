@@ -1,7 +1,8 @@
 """Why an utterance got no answer, in words, as far as the evidence shows it.
 
 Never from the appliance's own words, but for being muted, which the simulator's other
-judgements take from it as well (:mod:`device.simulator.seam`).
+judgements take from it as well (:mod:`device.simulator.seam`), and for how much was heard of
+a reply of which too little sounded to be found in the recording.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 
 from device.simulator.evidence import Evidence, Spoken
 from device.simulator.exchange import Commit
+from device.simulator.heard import ONSET_S
 from device.simulator.turns import SCRAP_S, Piece, Turns
 from device.simulator.wire_audio import AudioRun
 
@@ -35,10 +37,12 @@ class Reasons:
         self._evidence = turns.evidence
 
     def why(self, spoken: Spoken, *, muted: bool = False) -> str:
-        """Empty where the evidence does not show it. ``muted``: it was said while muted, and
-        nothing of it was sent."""
+        """Empty where the evidence does not show it. ``muted``: the appliance was muted for
+        some of it, and nothing of it was sent."""
+        if spoken.last_loud_at > self._evidence.end:
+            return "the run was over"
         if muted:
-            return "it was said while muted"
+            return self._muted(spoken)
         pieces = self._sent_of(spoken)
         if pieces is None:
             return ""
@@ -60,6 +64,26 @@ class Reasons:
         placed = [self._turns.pieces(one, _ALL) for one in {run.connection for run in runs}]
         found = [piece for pieces, _ in placed for piece in pieces if piece.overlap(part) > SCRAP_S]
         return found if found or all(known for _, known in placed) else None
+
+    def muted_later(self, spoken: Spoken) -> float | None:
+        """When the appliance was muted while this was being said; None where it was not, or
+        was muted when it began."""
+        words = [e for e in self._evidence.entries if e.event in ("muted", "unmuted")]
+        before = [entry for entry in words if entry.at <= spoken.first_loud_at]
+        if before and before[-1].event == "muted":
+            return None
+        until = spoken.last_loud_at
+        during = [e.at for e in words[len(before) :] if e.event == "muted" and e.at < until]
+        return during[0] if during else None
+
+    def _muted(self, spoken: Spoken) -> str:
+        """Nothing of it was sent, and the appliance was muted for some of it."""
+        at = self.muted_later(spoken)
+        if at is None:
+            return "it was said while muted"
+        if press := self._press(spoken, at):
+            return f"{press}, and nothing of it was sent"
+        return f"the appliance was muted at {at - self._evidence.t0:.1f} s, while it was said"
 
     # --- no turn was made of it -----------------------------------------------------------
 
@@ -98,6 +122,8 @@ class Reasons:
             return self._unheard(spoken, runs[-1])
         if press := self._press(spoken, self._next_begins(spoken)):
             return f"{press} before a reply to it sounded"
+        if commit.taken_back:
+            return "the appliance took the turn back before a reply to it sounded"
         if any(response.called_off for response in due.values()):
             return "the appliance called its reply off before it sounded"
         if any(response.status == "cancelled" for response in due.values()):
@@ -111,9 +137,23 @@ class Reasons:
     def _unheard(self, spoken: Spoken, run: AudioRun) -> str:
         if self._no_speaker(run.chunks[0].at):
             return "nothing of its reply sounded: no speaker was plugged in"
-        if press := self._press(spoken, self._next_begins(spoken)):
+        press = self._press(spoken, self._next_begins(spoken))
+        if heard_ms := self._scrap_ms(run):
+            cut = f"its reply was cut after {heard_ms:.0f} ms"
+            return f"{press}, and {cut}" if press else cut
+        if press:
             return f"{press} before a reply to it sounded"
         return "its reply came, and nothing of it sounded"
+
+    def _scrap_ms(self, run: AudioRun) -> float:
+        """How much of it the appliance says was heard, where that is too little to be found
+        in the recording; of more than that the recording is the judge."""
+        said = [
+            float(entry.fields.get("heard_ms", 0.0))
+            for entry in self._evidence.entries
+            if entry.event == "playback_stopped" and entry.fields.get("item_id") == run.key
+        ]
+        return said[-1] if said and said[-1] < ONSET_S * 1000 else 0.0
 
     def _no_speaker(self, at: float) -> bool:
         """Was it out when the reply came, or pulled out just then?"""

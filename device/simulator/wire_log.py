@@ -29,7 +29,7 @@ _TURN_ENDS = (
     "input_audio_buffer.cleared",
 )
 _CANCELS = ("response.cancel", "conversation.item.truncate")
-_KEPT = ("item_id", "response_id", "audio_end_ms", "audio_start_ms", "content_index")
+_KEPT = ("item_id", "response_id", "call_id", "audio_end_ms", "audio_start_ms", "content_index")
 
 Row = dict[str, Any]
 
@@ -111,9 +111,19 @@ class WireLog:
         response_body = body.get("response")
         if isinstance(response_body, dict):
             kept |= {"response_id": response_body.get("id"), "status": response_body.get("status")}
+            metadata = response_body.get("metadata")
+            if isinstance(metadata, dict) and isinstance(metadata.get("request"), str):
+                kept["request"] = metadata["request"]
+        item_body = body.get("item")
+        if isinstance(item_body, dict):
+            kept["item_type"] = item_body.get("type")
+            if "call_id" in item_body:
+                kept["call_id"] = item_body["call_id"]
         error = body.get("error")
         if isinstance(error, dict):
             kept["code"] = error.get("code")
+            if error.get("event_id"):  # of ours, that it speaks of: a request's name
+                kept["refers_to"] = error["event_id"]
         self._row(at, direction, kind, size=size, connection=connection, **kept)
 
     def _row(self, at: float, direction: str, kind: str, **fields: Any) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device import config
+from device.audio.wake_models import find_wake_models
 from device.config_example import example
 from device.config_lines import key_lines, line_of
 from device.config_schema import Option, options, show
@@ -215,8 +216,48 @@ def test_check_looks_for_model_files(tmp_path: Path) -> None:
     (error,) = config.check(path, {})
     assert "there is no model file" in str(error)
     assert error.line == 2
-    (tmp_path / "computer.tflite").touch()
+    (good,) = find_wake_models(["hey_jarvis"])
+    (tmp_path / "computer.tflite").write_bytes(good.path.read_bytes())
     assert config.check(path, {}) == []
+
+
+def test_check_loads_the_models(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path, '[wake]\nwords = ["hey_jarvis", "junk.tflite"]\n')
+    (tmp_path / "junk.tflite").write_bytes(b"junk\n")
+    (error,) = config.check(path, {})
+    assert (error.key, error.line) == ("wake.words", 2)
+    assert f"{tmp_path / 'junk.tflite'} is not a usable openWakeWord model" in str(error)
+    assert "replace the file" in error.hint
+    assert capfd.readouterr().err == "", "LiteRT's own lines"
+
+
+def test_check_wants_a_folder_for_the_timeline(tmp_path: Path) -> None:
+    path = write(tmp_path, '[log]\ntimeline = "nonexistent/dir/t.jsonl"\n')
+    (error,) = config.check(path, {})
+    assert (error.key, error.line) == ("log.timeline", 2)
+    assert f'there is no folder "{tmp_path}/nonexistent/dir"' in str(error)
+    assert "make the folder" in error.hint
+    (tmp_path / "nonexistent" / "dir").mkdir(parents=True)
+    assert config.check(path, {}) == []
+    (tmp_path / "nonexistent" / "dir" / "t.jsonl").mkdir()
+    (error,) = config.check(path, {})
+    assert "is a folder; expected the name of a file" in str(error)
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_check_wants_to_write_the_timeline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    # Root may write anywhere, whatever the modes say: so the verdict is given here.
+    def refuse(_path: Path, _mode: int) -> bool:
+        return False
+
+    monkeypatch.setattr("device.config_machine.os.access", refuse)
+    if what == "file":
+        (tmp_path / "t.jsonl").touch()
+    path = write(tmp_path, '[log]\ntimeline = "t.jsonl"\n')
+    (error,) = config.check(path, {})
+    assert f"this user cannot write to the {what} " in str(error)
 
 
 def test_check_wants_a_key_for_a_network_service(

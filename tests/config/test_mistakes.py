@@ -53,6 +53,18 @@ MISTAKES: list[tuple[str, str, int | None, tuple[str, ...]]] = [
     ("empty device", "[audio]\ncapture = ' '\n", 2, ("name of an ALSA PCM",)),
     ("pins clash", "[board]\nname = 'gpio'\nred_pin = 17\n", 3, ("17 is already button_pin",)),
     (
+        "pin of a default",
+        "[board]\nname = 'gpio'\nbutton_pin = 22\n",
+        3,
+        ("board.button_pin: pin 22 is already red_pin by default",),
+    ),
+    (
+        "pins clash, last first",
+        "[board]\nname = 'gpio'\nred_pin = 5\nbutton_pin = 5\n",
+        4,
+        ("board.button_pin: pin 5 is already red_pin;",),
+    ),
+    (
         "board of nothing",
         "[board]\nname = 'gpio'\nbutton_pin = -1\nred_pin = -1\ngreen_pin = -1\nblue_pin = -1\n",
         3,

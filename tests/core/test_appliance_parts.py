@@ -7,7 +7,7 @@ import pytest
 from device.commands import CancelReply, Command, Cue, PlayCue, ShowLight, ShowStatus, TruncateReply
 from device.core.phases import Phase
 from device.events import (
-    NO_WAKE_WORD,
+    HEARS_ALL_BUT_WORDS,
     Part,
     PartDegraded,
     PartReady,
@@ -86,9 +86,10 @@ def test_a_press_without_a_microphone_still_ends_a_reply_and_complains_of_nothin
     assert PlayCue(Cue.ERROR) in story.press()
 
 
-def test_without_the_wake_word_the_button_still_converses() -> None:
+@pytest.mark.parametrize("state", sorted(HEARS_ALL_BUT_WORDS))
+def test_without_the_wake_word_the_button_still_converses(state: str) -> None:
     story = Story()
-    missing = PartDegraded(Part.WAKE, NO_WAKE_WORD, "there is no model file")
+    missing = PartDegraded(Part.WAKE, state, "there is no model file")
     assert PlayCue(Cue.ERROR) in story.happens(missing)
     story.passes(4.0)
     assert story.light == "degraded"

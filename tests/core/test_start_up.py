@@ -10,6 +10,7 @@ from device.commands import Command, Cue, PlayCue, ShowLight
 from device.core.appliance import Appliance
 from device.core.start_up import StartUp
 from device.events import (
+    HEARS_ALL_BUT_WORDS,
     NO_WAKE_WORD,
     ButtonEdge,
     Event,
@@ -113,9 +114,10 @@ def test_the_microphone_waits_for_what_listens_to_it(told: PartDegraded | None) 
     assert start.core.named_states == (told.state if told else "wake word loading",)
 
 
-def test_without_a_wake_word_the_microphone_is_still_waited_for() -> None:
+@pytest.mark.parametrize("state", sorted(HEARS_ALL_BUT_WORDS))
+def test_without_a_wake_word_the_microphone_is_still_waited_for(state: str) -> None:
     start = Start(frozenset({Part.WAKE, Part.MICROPHONE}))
-    start.happens(PartDegraded(Part.WAKE, NO_WAKE_WORD, "no such file"))
+    start.happens(PartDegraded(Part.WAKE, state, "no such file"))
     assert not start.core.started
     start.happens(PartReady(Part.MICROPHONE))
     assert start.core.started

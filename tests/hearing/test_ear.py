@@ -12,10 +12,11 @@ from device.adapters.ear import EarThread, Sink
 from device.audio.format import samples_of
 from device.audio.hearing import Hearing
 from device.audio.polyphase import LowDelayResampler
-from device.audio.wake_null import NullWake
+from device.audio.wake_null import NullWake, PartialWake
 from device.errors import ModelError
 from device.events import (
     NO_WAKE_WORD,
+    WAKE_WORD_MISSING,
     Event,
     Part,
     PartDegraded,
@@ -336,6 +337,34 @@ def test_a_missing_wake_word_leaves_the_rest_working_and_is_replaced_when_it_com
     pieces = [event for event in rig.posted.events if isinstance(event, UplinkAudio)]
     assert pieces[0].first_frame == 0
     assert pieces[-1].end_frame == 10_560  # nothing was interrupted
+    rig.ear.stop()
+
+
+def test_the_words_that_load_are_heard_while_another_is_missing() -> None:
+    in_place = threading.Event()
+    attempts = threading.Semaphore(0)
+    broken = ModelError("junk.tflite is not a usable model")
+
+    def load() -> FakeWake:
+        attempts.release()
+        if not in_place.is_set():
+            raise ModelError(str(broken))
+        return FakeWake()
+
+    rig = Rig(lambda: make_hearing(wake=PartialWake(FakeWake(), broken)), load_wake=load)
+    rig.ear.start()
+    rig.microphone.play(with_sample(LOUD))
+    rig.posted.wait_for_type(WakeDetected)
+    for _ in range(3):
+        assert attempts.acquire(timeout=PATIENCE_S)
+    told = [e for e in rig.posted.events if isinstance(e, PartDegraded)]
+    assert [(e.part, e.state, e.detail) for e in told] == [
+        (Part.WAKE, WAKE_WORD_MISSING, str(broken)),  # once
+    ]
+    assert "meanwhile use word;" in told[0].hint
+    assert not rig.posted.of(PartReady)
+    in_place.set()
+    rig.posted.wait_for_type(PartReady)
     rig.ear.stop()
 
 

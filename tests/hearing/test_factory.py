@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from device.audio.wake_null import NullWake
-from device.hearing_factory import make_hearing
+import pytest
+
+from device.audio.wake_null import NullWake, PartialWake
+from device.errors import ModelError
+from device.hearing_factory import make_hearing, make_wake_or_stand_in
+from device.ports import WakeEngine
 from device.settings import Settings, WakeSettings
+from tests.hearing.fakes import FakeWake
 
 
 def test_a_missing_wake_word_model_is_stood_in_for_and_remembered(tmp_path: Path) -> None:
@@ -23,3 +28,46 @@ def test_a_file_that_is_no_model_is_stood_in_for_as_well(tmp_path: Path) -> None
     path.write_bytes(b"half of it")
     settings = replace(Settings(), wake=WakeSettings(words=(str(path),)))
     assert isinstance(make_hearing(settings, 24_000).wake_engine, NullWake)
+
+
+class Loader:
+    """Builds a fake engine; the models of ``broken`` words cannot be loaded."""
+
+    def __init__(self, *broken: str, at_most: int = 9) -> None:
+        self._broken, self._at_most = broken, at_most
+
+    def __call__(self, wake: WakeSettings) -> WakeEngine:
+        for word in wake.words:
+            if word in self._broken:
+                raise ModelError(f"{word} is not a usable model")
+        if len(wake.words) > self._at_most:
+            raise ModelError("not together")
+        engine = FakeWake()
+        engine.words = wake.words  # type: ignore[assignment]
+        return engine
+
+
+def test_one_broken_model_leaves_the_other_words_working() -> None:
+    wake = WakeSettings(words=("alexa", "junk", "hey_jarvis"))
+    engine = make_wake_or_stand_in(wake, Loader("junk"))
+    assert isinstance(engine, PartialWake)
+    assert engine.words == ("alexa", "hey_jarvis")
+    assert str(engine.why) == "junk is not a usable model"
+
+
+@pytest.mark.parametrize(
+    "loader", [Loader("alexa", "junk"), Loader(at_most=1)], ids=["all broken", "not together"]
+)
+def test_no_word_is_heard_where_none_can_be(loader: Loader) -> None:
+    engine = make_wake_or_stand_in(WakeSettings(words=("alexa", "junk")), loader)
+    assert type(engine) is NullWake
+
+
+def test_a_good_word_is_heard_beside_a_file_that_is_no_model(tmp_path: Path) -> None:
+    path = tmp_path / "junk.tflite"
+    path.write_bytes(b"junk")
+    settings = replace(Settings(), wake=WakeSettings(words=("hey_jarvis", str(path))))
+    engine = make_hearing(settings, 24_000).wake_engine
+    assert isinstance(engine, PartialWake)
+    assert engine.words == ("hey_jarvis",)
+    assert str(path) in str(engine.why)

@@ -7,7 +7,15 @@ import threading
 from dataclasses import replace
 
 from device.commands import AppendAudio, ClearInput
-from device.events import LineDrained, LinkClosed, LinkOpened, ReplyAudio, ReplyDone, TurnCommitted
+from device.events import (
+    LineDrained,
+    LinkClosed,
+    LinkOpened,
+    ReplyAudio,
+    ReplyDone,
+    ServiceSpeechStarted,
+    TurnCommitted,
+)
 from device.providers.base import Connect, Output, SessionSpec
 from device.providers.openai_realtime import OpenAIRealtime
 from tests.link.rig import (
@@ -123,12 +131,12 @@ def test_the_codecs_own_fence_comes_back_to_it_in_the_order_of_what_was_said() -
     async def script(session: ServerSession) -> None:
         await session.greet()
         for n in range(30):
-            await session.send("input_audio_buffer.committed", item_id=f"u{n}")
+            await session.send("input_audio_buffer.speech_started", item_id=f"u{n}")
         await session.rest()
 
     async def test() -> None:
         async with opened(script, codec=codec) as rig:
-            await rig.until(TurnCommitted, 30)
+            await rig.until(ServiceSpeechStarted, 30)
             rig.link.send(ClearInput())
             rig.link.drain(1)
             await rig.until(LineDrained)

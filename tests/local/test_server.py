@@ -188,7 +188,8 @@ def test_not_even_http_and_abrupt_ends_are_survived(caplog: pytest.LogCaptureFix
     assert not [r for r in caplog.records if r.levelno >= logging.ERROR and r.name == "asyncio"]
 
 
-def test_an_oversized_message_ends_that_session_only() -> None:
+def test_an_oversized_message_ends_that_session_only(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     with running_server("hello") as url, Client(url) as big, Client(url) as other:
         big.receive()
         with pytest.raises(ConnectionClosed) as closed:
@@ -199,6 +200,8 @@ def test_an_oversized_message_ends_that_session_only() -> None:
         assert closed.value.rcvd.code == 1009
         turn(other)
         assert other.expect("response.done")["response"]["status"] == "completed"
+    told = [r.getMessage() for r in caplog.records if "client gone" in r.getMessage()]
+    assert "client gone: a message of more than 16777216 bytes was refused (1009)" in told
 
 
 def test_a_client_that_never_reads_holds_up_nobody_and_stays_small() -> None:

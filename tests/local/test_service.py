@@ -169,6 +169,16 @@ def test_a_service_that_is_open_to_the_network_says_so(
     assert ("--key-file" in said) == warned
 
 
+def test_one_that_cannot_listen_does_not_warn_of_who_could_reach_it() -> None:
+    command = [sys.executable, "-m", "device.cli.main", "service", "--port", "0"]
+    ran = subprocess.run(
+        [*command, "--host", "999.1.1.1"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 1
+    assert "cannot listen on 999.1.1.1" in ran.stderr
+    assert "anybody" not in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("host", "alone"),
     [

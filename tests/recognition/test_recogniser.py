@@ -129,3 +129,20 @@ def test_trigrams_of_a_tiny_grammar_add_up() -> None:
     ]
     assert sum(single) == pytest.approx(1.0, abs=0.01)
     assert "play it </s>" in text
+
+
+@pytest.mark.parametrize("piece_ms", [20, 100, 700, 5000])
+def test_what_is_said_after_a_pause_counts_however_big_the_pieces_are(
+    recogniser: Recogniser, piece_ms: int
+) -> None:
+    """Kept audio comes all at once: one piece holds the rest of the words and a pause."""
+    begun = speak("what", VOICE)
+    pause = np.zeros(16 * 320, np.int16)
+    rest = np.concatenate([speak("what time is it", VOICE), pause])
+    recogniser.begin()
+    recogniser.feed(np.concatenate([begun, pause]).tobytes())
+    pcm = rest.tobytes()
+    for start in range(0, len(pcm), 32 * piece_ms):
+        recogniser.feed(pcm[start : start + 32 * piece_ms])
+    whole = np.concatenate([begun, pause, rest])
+    assert recogniser.finish() == hear(recogniser, whole.tobytes(), 640)

@@ -61,19 +61,25 @@ class Wire:
             self.row(t, f"{buffer}.speech_stopped", audio_end_ms=span_ms[1], **ids)
         self.row(t, f"{buffer}.committed", connection, item_id=item)
 
-    def created(self, t: float, response: str, connection: int = 1) -> None:
-        self.row(t, "response.created", connection, response_id=response)
+    def created(self, t: float, response: str, connection: int = 1, **ids: Any) -> None:
+        self.row(t, "response.created", connection, response_id=response, **ids)
 
     def done(self, t: float, response: str, status: str = "completed", call: bool = False) -> None:
         if call:
-            self.row(t, "response.function_call_arguments.done", response_id=response)
+            self.calls(t, response)
         self.row(t, "response.done", response_id=response, status=status)
 
-    def asks(self, t: float, connection: int = 1, *, result: bool = False) -> None:
+    def calls(self, t: float, response: str, **ids: Any) -> None:
+        self.row(t, "response.function_call_arguments.done", response_id=response, **ids)
+
+    def result(self, t: float, **ids: Any) -> None:
+        self.row(t, "conversation.item.create", direction="up", **ids)
+
+    def asks(self, t: float, connection: int = 1, *, result: bool = False, **ids: Any) -> None:
         """``response.create``, behind the result of a function."""
         if result:
             self.row(t, "conversation.item.create", connection, direction="up")
-        self.row(t, "response.create", connection, direction="up", response_id=None)
+        self.row(t, "response.create", connection, direction="up", response_id=None, **ids)
 
     def device_commits(self, t: float, connection: int = 1) -> None:
         self.row(t, "input_audio_buffer.commit", connection, direction="up")
@@ -82,6 +88,11 @@ class Wire:
         self.row(t, "input_audio_buffer.clear", connection, direction="up")
         if cleared_t is not None:
             self.row(cleared_t, "input_audio_buffer.cleared", connection, direction="down")
+
+    def takes_back(self, t: float, item: str, response: str) -> None:
+        """The device deletes a turn and calls its reply off."""
+        self.row(t, "conversation.item.delete", direction="up", item_id=item)
+        self.row(t, "response.cancel", direction="up", response_id=response)
 
     def audio(self, t: float, response: str, connection: int = 1, *, heard: bool = True) -> None:
         run = AudioRun(f"item of {response}", T0 + t, response=response, connection=connection)

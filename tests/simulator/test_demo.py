@@ -140,6 +140,7 @@ def test_the_count_of_unanswered_utterances_is_printed() -> None:
             {"text": t, "muted": False, "question_lost_ms": None, "word_leak_ms": None}
             for t in ("one", "two", "three")
         ],
+        "obeyed": [],
         "unanswered": [{"t": 1.0, "text": "one"}, {"t": 9.0, "text": "three"}],
         "warnings": [],
     }

@@ -85,6 +85,7 @@ def test_each_unanswered_utterance_is_told_with_its_reason() -> None:
     asked = {"muted": False, "question_lost_ms": None, "word_leak_ms": None}
     summary = {
         "turns": [],
+        "obeyed": [],
         "unanswered": [
             {"t": 1.0, "text": "one", "reason": "nothing of it was sent"},
             {"t": 5.0, "text": "two", "reason": ""},
@@ -98,3 +99,11 @@ def test_each_unanswered_utterance_is_told_with_its_reason() -> None:
         "2 of 2 utterances not answered: “one”, “two”",
         "“one”: nothing of it was sent",
     ]
+
+
+def test_a_command_that_was_obeyed_without_a_reply_is_told() -> None:
+    summary: dict[str, Any] = {"turns": [], "unanswered": [], "utterances": [], "warnings": []}
+    summary["obeyed"] = [{"t": 1.0, "text": "hey jarvis, stop"}]
+    shown = io.StringIO()
+    tell(Outcome("", summary, None, Timeline()), Console(shown), Path("o"))
+    assert "“hey jarvis, stop”: obeyed without a reply" in shown.getvalue()

@@ -113,3 +113,23 @@ def test_an_unreadable_or_broken_configuration(tmp_path: Path) -> None:
     assert caught.value.line == 2
     with pytest.raises(ConfigError, match="table"):
         moved({"audio": 3})
+
+
+def test_paths_count_from_the_folder_of_the_file_that_the_owner_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The appliance reads a copy of it in another folder."""
+    owner = tmp_path / "owner.conf"
+    owner.write_text(
+        '[service]\nkey_file = "key.txt"\nprovider = "openai_realtime"\n'
+        '[log]\ntimeline = "log/t.jsonl"\n'
+        '[wake]\nwords = ["hey_jarvis", "mine.tflite", "/models/other.tflite"]\n'
+    )
+    expected = {
+        "service": {"key_file": str(tmp_path / "key.txt"), "provider": "openai_realtime"},
+        "log": {"timeline": str(tmp_path / "log/t.jsonl")},
+        "wake": {"words": ["hey_jarvis", str(tmp_path / "mine.tflite"), "/models/other.tflite"]},
+    }
+    assert load_config(owner) == expected
+    monkeypatch.chdir(tmp_path)
+    assert load_config(Path("owner.conf")) == expected

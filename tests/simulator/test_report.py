@@ -153,6 +153,76 @@ def test_the_same_words_twice_in_a_row_are_both_heard() -> None:
     ]
 
 
+def test_what_sounded_long_after_an_item_can_have_waited_is_not_that_item() -> None:
+    """Nobody else's sound is there to claim it, as where the later reply was not recorded."""
+    stage = Stage()
+    words = speechlike(1.0, 1)
+    stage.reply("a", 2.0, 2.1, words, heard_s=0.0)
+    stage.reply("b", 13.0, 13.1, np.concatenate([words[:12_000], speechlike(1.0, 2)]))
+    assert [(h.item.key, round(h.speech_at - T0, 2)) for h in stage.report().heard] == [("b", 13.1)]
+    stage.runs.pop()
+    assert stage.report().heard == []
+
+
+def test_a_later_reply_that_begins_with_the_same_words_keeps_its_own_place() -> None:
+    """The second word is somewhat like the first: where an item that was thrown away took the
+    place of the first, the later reply would be found there."""
+    stage = Stage()
+    word = speechlike(0.15, 1)
+    noise = speechlike(0.15, 3).astype(float)
+    like = to_int16((word * 0.8 + noise * 0.6) / 32768)
+    gap = np.zeros(600, np.int16)
+    words = np.concatenate([word, gap, like, gap, word, gap])
+    stage.reply("a", 3.0, 3.1, np.concatenate([words, speechlike(1.0, 4)]), heard_s=0.0)
+    stage.reply("b", 7.0, 7.1, np.concatenate([words, speechlike(1.0, 5)]))
+    assert [(h.item.key, round(h.speech_at - T0, 2)) for h in stage.report().heard] == [("b", 7.1)]
+
+
+def test_items_sound_in_the_order_in_which_they_came() -> None:
+    """“a” was thrown away; its words come again behind those of “b”."""
+    stage = Stage()
+    words = speechlike(1.0, 1)
+    stage.reply("a", 3.0, 3.1, words, heard_s=0.0)
+    stage.reply("b", 3.5, 3.6, np.concatenate([speechlike(1.0, 2), words]))
+    assert [(h.item.key, round(h.speech_at - T0, 2)) for h in stage.report().heard] == [("b", 3.6)]
+
+
+def test_a_long_queue_is_waited_for() -> None:
+    stage = Stage()
+    stage.reply("a", 1.0, 1.1, speechlike(6.0, 1))
+    stage.reply("b", 1.1, 7.1, speechlike(6.0, 2))
+    stage.reply("c", 1.2, 13.1, speechlike(2.0, 3))
+    assert [round(h.speech_at - T0, 2) for h in stage.report().heard] == [1.1, 7.1, 13.1]
+
+
+def test_a_reply_that_seems_to_sound_before_it_came_has_no_known_device_time() -> None:
+    """Two processes read the clock."""
+    stage = Stage()
+    stage.reply("a", 3.0, 2.997, speechlike(1.0, 1))
+    report = stage.report(spoken=[Spoken("x", T0 + 1, T0 + 2)])
+    assert report.turns[0]["device_ms"] is None
+    assert report.turns[0]["latency_ms"] == pytest.approx(997, abs=0.5)
+    assert report.summary()["device_ms"] == {"n": 0}
+
+
+def test_an_utterance_after_the_end_of_the_run_lost_no_question() -> None:
+    late = Spoken("hey jarvis, x", T0 + 21, T0 + 23, T0 + 22, T0 + 22.1)
+    summary = Stage().report(spoken=[late]).summary()
+    [silent] = summary["unanswered"]
+    assert silent["reason"] == "the run was over"
+    assert summary["question_lost_ms"] == {"n": 0}
+
+
+def test_an_utterance_that_a_long_press_ended_was_not_said_while_muted() -> None:
+    stage = Stage()
+    stage.entries = [Entry(T0 + 3.8, "muted", {})]
+    report = stage.report(spoken=[Spoken("x", T0 + 2, T0 + 4)], presses=[T0 + 3.0])
+    [row] = report.utterances
+    assert row["muted"] is False
+    [silent] = report.unanswered
+    assert silent["reason"] == "the button was pressed at 3.0 s, and nothing of it was sent"
+
+
 def test_a_cut_is_measured_from_the_edge() -> None:
     stage = Stage()
     stage.reply("a", 3.0, 3.0, speechlike(5.0, 1), heard_s=2.1)

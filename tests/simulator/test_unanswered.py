@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from device.simulator.timeline import Entry
 from device.simulator.unanswered import Reasons
-from tests.simulator.hand_wire import ONE, TWO, Wire, faults
+from tests.simulator.hand_wire import ONE, T0, TWO, Wire, faults, said
 
 
 def test_what_was_not_sent_is_said() -> None:
@@ -74,3 +75,45 @@ def test_a_turn_of_the_beginning_only_is_told() -> None:
     wire.send(2.6, 2.3, 3.5)
     wire.clear(3.6, 3.61)
     assert wire.why(ONE) == {"one": "the service took a turn of its beginning, and none of its end"}
+
+
+def test_a_press_before_the_mute_is_why_nothing_was_sent() -> None:
+    """A long press: it ends the conversation at once, and mutes only when it has been held."""
+
+    def why(*words: tuple[float, str], presses: tuple[float, ...] = ()) -> str:
+        entries = [Entry(T0 + t, event, {}) for t, event in words]
+        return Reasons(Wire().turns(ONE, entries=entries, presses=presses)).why(ONE, muted=True)
+
+    assert why((2.8, "muted"), presses=(2.0,)) == (
+        "the button was pressed at 2.0 s, and nothing of it was sent"
+    )
+    assert why((2.8, "muted"), presses=(0.9,)) == (
+        "the appliance was muted at 2.8 s, while it was said"
+    )
+    assert why((0.5, "muted"), presses=(2.0,)) == "it was said while muted"
+    assert why((0.5, "muted"), (2.0, "unmuted"), (2.5, "muted")) == "it was said while muted"
+
+
+def test_a_reply_of_which_a_scrap_was_heard_was_cut() -> None:
+    """So little cannot be found in the recording; of more than that the recording is the judge."""
+    wire = Wire()
+    wire.commit(3.6, "a", wire.send(2.0, 1.5, 3.5))
+    wire.created(3.61, "r1")
+    wire.audio(3.7, "r1", heard=False)
+
+    def why(heard_ms: float, presses: tuple[float, ...]) -> str:
+        fields = {"item_id": "item of r1", "heard_ms": heard_ms}
+        stopped = [Entry(T0 + 3.74, "playback_stopped", fields)]
+        return wire.why(ONE, entries=stopped, presses=presses)["one"]
+
+    assert why(28, (3.73,)) == (
+        "the button was pressed at 3.7 s, and its reply was cut after 28 ms"
+    )
+    assert why(28, ()) == "its reply was cut after 28 ms"
+    assert why(0, (3.73,)) == "the button was pressed at 3.7 s before a reply to it sounded"
+    assert why(4000, ()) == "its reply came, and nothing of it sounded"
+
+
+def test_what_was_said_when_the_run_was_over_is_told() -> None:
+    late = said("late", 59, 61)
+    assert Wire().why(late) == {"late": "the run was over"}

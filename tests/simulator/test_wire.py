@@ -211,3 +211,31 @@ def test_sound_that_was_over_before_ready_leaves_no_trace() -> None:
     layout = DownlinkLayout()
     layout.add("a", "r", b"\1\0" * RATE_HZ, 8.9)
     assert not lay_out(layout.runs, 10.0, 11.0).any()
+
+
+def test_rows_keep_the_names_of_calls_and_requests() -> None:
+    log = WireLog()
+
+    def message(direction: str, **body: object) -> None:
+        log.message(WireMessage(Opcode.TEXT, json.dumps(body).encode()), direction, 1.0, 0.0, 1)
+
+    message(UP, type="response.create", event_id="q1", response={"metadata": {"request": "q1"}})
+    named = {"id": "r", "status": "in_progress", "metadata": {"request": "q1", "other": "x"}}
+    message(DOWN, type="response.created", response=named)
+    message(DOWN, type="response.created", response={"id": "s", "metadata": None})
+    message(DOWN, type="response.function_call_arguments.done", call_id="c", arguments="secret")
+    result = {"type": "function_call_output", "call_id": "c", "output": "secret"}
+    message(UP, type="conversation.item.create", item=result)
+    message(UP, type="conversation.item.delete", item_id="i")
+    message(DOWN, type="error", error={"code": "busy", "event_id": "q1", "message": "secret"})
+    keys = ("request", "call_id", "item_type", "item_id", "refers_to")
+    assert [{key: row[key] for key in keys if key in row} for row in log.rows] == [
+        {"request": "q1"},
+        {"request": "q1"},
+        {},
+        {"call_id": "c"},
+        {"item_type": "function_call_output", "call_id": "c"},
+        {"item_id": "i"},
+        {"refers_to": "q1"},
+    ]
+    assert "secret" not in str(log.rows)

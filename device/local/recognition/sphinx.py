@@ -112,12 +112,18 @@ class SphinxCommands:
 
     def feed(self, pcm16k: bytes) -> None:
         room = LONGEST_S * RATE_HZ * 2 - len(self._audio)
-        self._audio += pcm16k[: max(0, room)]
-        if _pauses(self._samples()):
-            if self._judged is None:
-                self._judged = self._decode()
-        else:
-            self._judged = None
+        kept = pcm16k[: max(0, room)]
+        # No longer than the pause that is looked for: of a long piece (kept audio that comes
+        # all at once, or what was said while we decoded) the end alone could be silent.
+        step = PAUSE_MS * RATE_HZ // 1000 * 2
+        pauses = False
+        for start in range(0, len(kept), step):
+            self._audio += kept[start : start + step]
+            pauses = _pauses(self._samples())
+            if not pauses:
+                self._judged = None
+        if pauses and self._judged is None:
+            self._judged = self._decode()
 
     def partial(self) -> str:
         return self._judged.text if self._judged else ""
