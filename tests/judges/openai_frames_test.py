@@ -116,6 +116,7 @@ def frames_of_a_long_session(spec: SessionSpec) -> list[str]:
     driver.command(AppendAudio(bytes(9600)))
     driver.command(AbandonTurn())
     driver.event("input_audio_buffer.committed", item_id="item_2")  # late: it is deleted
+    driver.event("input_audio_buffer.cleared")
     return [output.data for output in driver.outputs if isinstance(output, SendFrame)]  # type: ignore[misc]
 
 
