@@ -32,6 +32,7 @@ from device.adapters.journal import MaskSecrets, set_level
 from device.adapters.link import WebSocketLink
 from device.adapters.local_service import LocalService
 from device.adapters.panel import GpioPanel, NullPanel, open_pins
+from device.adapters.phrases import LocalPhrases
 from device.adapters.systemd import Notifier
 from device.adapters.timeline import JsonLinesTimeline, LogTimeline, TimelineFan
 from device.audio.far_end import FarEndReports
@@ -40,11 +41,12 @@ from device.core.liveness import Watchdog
 from device.core.start_up import StartUp
 from device.errors import ConfigError, ModelError, PanelError
 from device.events import Part, PartDegraded, PartReady, SettingsReloaded, StopReason
-from device.hearing_factory import make_hearing, make_wake_engine
+from device.hearing_factory import make_hearing, make_turn_judge, make_wake_engine
 from device.mailbox import Mailbox
 from device.ports import Panel, Timeline
 from device.runtime import Runtime
 from device.session import OFFLINE, SessionFactory, capabilities
+from device.voice.engines import create_synthesiser
 
 log = logging.getLogger(__name__)
 
@@ -100,30 +102,41 @@ class App:
             clock=self._clock,
             far_end=far_end,
         )
+        self._phrases = LocalPhrases(
+            post,
+            lambda: create_synthesiser(settings.offline.voice, settings.phrases.language),
+            rates.downlink_rate_hz,
+            settings.service.voice if settings.service.provider == OFFLINE else "",
+        )
+        self._judge = make_turn_judge(settings, post)
         self._capture = AlsaCapture(settings.audio, post=post, clock=self._clock)
         self._ear = EarThread(
             self._capture,
             lambda: make_hearing(self._settings, rates.uplink_rate_hz, far_end),
             post,
             load_wake=lambda: make_wake_engine(self._settings.wake),
+            judge=self._judge,
             clock=self._clock,
         )
         self._panel = self._make_panel()
         self._local_service = self._make_local_service(rng)
+        sessions = SessionFactory(
+            settings,
+            environ,
+            lambda: self._local_service.url if self._local_service else "",
+            mask.register,
+        )
         self._link = WebSocketLink(
-            codec_factory=SessionFactory(
-                settings,
-                environ,
-                lambda: self._local_service.url if self._local_service else "",
-                mask.register,
-            ),
+            codec_factory=sessions,
             post=post,
             clock=self._clock,
             rng=rng,
             settings=settings.service,
             uplink_rate_hz=rates.uplink_rate_hz,
         )
-        self._core = Appliance(settings, self._began, self._start_up())
+        self._core = Appliance(
+            settings, self._began, self._start_up(), says_on_request=rates.says_on_request
+        )
         self._runtime = Runtime(
             self._core,
             mailbox=self._mailbox,
@@ -132,8 +145,10 @@ class App:
             playback=self._playback,
             panel=self._panel,
             link=self._link,
+            phrases=self._phrases,
             timeline=self._timeline,
             downlink_rate_hz=rates.downlink_rate_hz,
+            choose_persona=sessions.choose,
             show_status=self._notifier.status,
             tell_ready=self._on_ready,
         )
@@ -198,6 +213,8 @@ class App:
             if self._board is not None:
                 self._board.start(self._stall_loop, self._end_from_any_thread)
             self._playback.start()
+            if self._judge is not None:
+                self._judge.start()
             helpers.append(loop.create_task(self._start_ear(), name="start ear"))
             # Loading in its thread would delay whatever the loop did meanwhile.
             await asyncio.wait(helpers, timeout=START_S)
@@ -334,6 +351,9 @@ class App:
             task.cancel()
         await asyncio.to_thread(self._playback.stop)
         await asyncio.to_thread(self._ear.stop)
+        await asyncio.to_thread(self._phrases.stop)
+        if self._judge is not None:
+            await asyncio.to_thread(self._judge.stop)
         await self._link.stop()
         if self._local_service is not None:
             await self._local_service.stop()

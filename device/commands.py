@@ -32,6 +32,7 @@ class Cue(StrEnum):
     """Short sounds of the device's own (``audio/earcons.py``)."""
 
     WAITING = "waiting"  #: still connecting, your words are kept
+    WORKING = "working"  #: the answer is on its way
     GAVE_UP = "gave_up"  #: listening ended without speech, or ran too long
     MUTED = "muted"
     UNMUTED = "unmuted"
@@ -67,6 +68,20 @@ class RunVad:
     """Switch the local voice-activity detector on or off."""
 
     on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GuardReply:
+    """A reply sounds (until ``on`` is False): tell of whatever else is heard meanwhile, as
+    :class:`device.events.NearEndHeard`."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeTurn:
+    """Answer ``TurnJudged``: does what was said until now sound finished? Unanswered where
+    nothing on the device can tell, and where it takes too long to matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +136,24 @@ class PlayCue:
 
 @dataclass(frozen=True, slots=True)
 class StopCue:
-    """Stop a looping cue."""
+    """Fade a cue out, if it sounds."""
 
     cue: Cue
+
+
+@dataclass(frozen=True, slots=True)
+class DuckPlayback:
+    """Lower the reply (until ``on`` is False), as fast as is possible without a click."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakPhrase:
+    """Let the device itself say ``text``; answered by ``PhraseAudio`` or ``PhraseFailed``."""
+
+    phrase_id: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +178,14 @@ class ShowLight:
 class OpenLink:
     """Open the session if it is not, retrying with back-off until ``CloseLink``. One that is
     open is probed: when nothing comes back, it counts as lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChoosePersona:
+    """Whom the sessions that are opened from now on are to be; empty: as configured."""
+
+    instructions: str = ""
+    voice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +295,8 @@ Command = (
     StartUplink
     | StopUplink
     | RunVad
+    | GuardReply
+    | JudgeTurn
     | MaskOwnSound
     | CloseCapture
     | OpenCapture
@@ -265,8 +305,11 @@ Command = (
     | CutPlayback
     | PlayCue
     | StopCue
+    | DuckPlayback
+    | SpeakPhrase
     | SetVolume
     | ShowLight
+    | ChoosePersona
     | OpenLink
     | CloseLink
     | DrainLine

@@ -30,6 +30,7 @@ SECTIONS = {
     "audio": "Microphone and speaker. `parlor devices` lists what there is.",
     "board": "Button and lights; hardware/README.md shows the wiring.",
     "offline": "The built-in service.",
+    "phrases": "What the appliance says of its own accord.",
     "log": "What is written down.",
 }
 

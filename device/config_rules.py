@@ -6,15 +6,23 @@ be used. What this machine lacks for them is the matter of ``config_machine``.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from device.audio.wake_models import PRETRAINED
-from device.config_schema import Mistake, describe, did_you_mean
+from device.config_schema import Mistake, describe
 from device.config_url import judge_url
-from device.settings import AudioSettings, BoardSettings, ServiceSettings, Settings, WakeSettings
+from device.config_wake import wake_rules
+from device.core.wake_actions import word_name
+from device.settings import (
+    AudioSettings,
+    BoardSettings,
+    PhrasesSettings,
+    ServiceSettings,
+    Settings,
+    TurnSettings,
+)
 
 Finding = tuple[str, Mistake]  #: dotted key, and what is wrong with it
 
@@ -35,6 +43,8 @@ _SECRET_INSIDE = re.compile(
 )
 #: A language code, perhaps with a country.
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
+#: What the device's own voice says at once (``adapters/phrases.py``).
+LONGEST_PHRASE_CHARS = 300
 _PINS = ("button_pin", "red_pin", "green_pin", "blue_pin")
 
 
@@ -64,39 +74,19 @@ def file_rules(settings: Settings, lines: Mapping[str, int] | None = None) -> li
     """Contradictions inside the settings. ``lines``: where a dotted key stands in the file;
     of two that clash the later one is blamed, never a default."""
     return [
-        *_wake(settings.wake),
+        *wake_rules(settings.wake),
         *_service(settings.service),
+        *_turn(settings.turn),
         *_audio(settings.audio),
         *_board(settings.board, lines or {}),
         *_offline(settings),
+        *_phrases(settings.phrases),
     ]
-
-
-def _wake(wake: WakeSettings) -> Iterator[Finding]:
-    key = "wake.words"
-    if not wake.words:
-        yield key, Mistake("expected at least one wake word", "the default is hey_jarvis")
-    names = [word_of(word) for word in wake.words]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield key, Mistake(f"{describe(name)} is listed twice; expected each once")
-    for word, name in zip(wake.words, names, strict=True):
-        if name not in PRETRAINED and not word.endswith(".tflite"):
-            expected = ", ".join(PRETRAINED)
-            near = did_you_mean(name, PRETRAINED)
-            yield (
-                key,
-                Mistake(
-                    f"unknown wake word {describe(word)}; expected {expected}, or a .tflite file",
-                    near,
-                ),
-            )
 
 
 def word_of(word: str) -> str:
     """The word's own name. ``Hey Jarvis`` may be written as people say it."""
-    if word.endswith(".tflite"):
-        return Path(word).stem
-    return word.strip().lower().replace(" ", "_").replace("-", "_")
+    return word_name(word)
 
 
 def _service(service: ServiceSettings) -> Iterator[Finding]:
@@ -109,6 +99,17 @@ def _service(service: ServiceSettings) -> Iterator[Finding]:
         yield (
             "service.key_name",
             Mistake("expected the name of a systemd credential, without a path"),
+        )
+
+
+def _turn(turn: TurnSettings) -> Iterator[Finding]:
+    if turn.shortest_silence_ms > turn.longest_silence_ms:
+        yield (
+            "turn.shortest_silence_ms",
+            Mistake(
+                f"expected at most longest_silence_ms ({turn.longest_silence_ms}), "
+                f"found {turn.shortest_silence_ms}"
+            ),
         )
 
 
@@ -128,6 +129,7 @@ def _audio(audio: AudioSettings) -> Iterator[Finding]:
                 f"expected at most {audio.capture_channels - 1}, found {audio.capture_channel}"
             ),
         )
+    yield from _array(audio)
     if audio.prebuffer_min_ms > audio.prebuffer_max_ms:
         yield (
             "audio.prebuffer_min_ms",
@@ -148,6 +150,30 @@ def _audio(audio: AudioSettings) -> Iterator[Finding]:
     for name, pcm in (("capture", audio.capture), ("playback", audio.playback)):
         if not pcm.strip():
             yield f"audio.{name}", Mistake('expected the name of an ALSA PCM, e.g. "default"')
+
+
+def _array(audio: AudioSettings) -> Iterator[Finding]:
+    # Imported here: numpy, which most files do not need checked.
+    from device.audio.geometry import parse_channels, parse_geometry  # noqa: PLC0415
+
+    channels: tuple[int, ...] = ()
+    try:
+        channels = parse_channels(audio.microphone_channels, audio.capture_channels)
+    except ValueError as error:
+        yield "audio.microphone_channels", Mistake(f"{error}")
+    if not audio.microphone_geometry:
+        if audio.beam_azimuth_deg >= 0:
+            says = "a beam needs to know where the microphones stand"
+            yield "audio.beam_azimuth_deg", Mistake(says, "set microphone_geometry")
+        return
+    try:
+        count = len(parse_geometry(audio.microphone_geometry))
+    except ValueError as error:
+        yield "audio.microphone_geometry", Mistake(f"{error}")
+        return
+    if channels and count != len(channels):
+        says = f"it places {count} microphones; expected as many as there are: {len(channels)}"
+        yield "audio.microphone_geometry", Mistake(says, "see microphone_channels")
 
 
 def _board(board: BoardSettings, lines: Mapping[str, int]) -> Iterator[Finding]:
@@ -187,3 +213,14 @@ def _offline(settings: Settings) -> Iterator[Finding]:
             yield "offline.chat_url", mistake
         if not offline.chat_model:
             yield "offline.chat_model", Mistake("chat_url is set; expected the name of its model")
+
+
+def _phrases(phrases: PhrasesSettings) -> Iterator[Finding]:
+    if not LANGUAGE.fullmatch(phrases.language):
+        says = f'expected a language code such as "en" or "de", found {describe(phrases.language)}'
+        yield "phrases.language", Mistake(says, _language_meant(phrases.language))
+    for field in dataclasses.fields(phrases):
+        text = getattr(phrases, field.name)
+        if len(text) > LONGEST_PHRASE_CHARS:
+            says = f"expected at most {LONGEST_PHRASE_CHARS} characters, found {len(text)}"
+            yield f"phrases.{field.name}", Mistake(says, "it is said in one breath, and waited for")

@@ -10,51 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class ErrorKind(StrEnum):
-    """Why a service cannot be used; each has its own words, light and retry policy."""
-
-    KEY = "key"  #: refused: missing, wrong or expired credential
-    QUOTA = "quota"  #: rate or spending limit reached
-    NETWORK = "network"  #: no route, name, connection or answer
-    CERTIFICATE = "certificate"  #: TLS could not verify the other side
-    PROTOCOL = "protocol"  #: the other side said something we cannot use
-    SERVICE = "service"  #: the service itself failed or closed the session
-
-
-class StopReason(StrEnum):
-    """Why playback of a reply stopped."""
-
-    DONE = "done"
-    BUTTON = "button"
-    WAKE = "wake"
-    BARGE_IN = "barge_in"
-    ERROR = "error"
-
-
-class Part(StrEnum):
-    """The parts of the appliance that can be degraded on their own."""
-
-    MICROPHONE = "microphone"
-    SPEAKER = "speaker"
-    PANEL = "panel"
-    WAKE = "wake"
-    OFFLINE_SERVICE = "offline_service"
-    CONFIGURATION = "configuration"
-
-
-NO_WAKE_WORD = "no wake word"
-"""The state of ``Part.WAKE`` in which all but the wake word is heard: the button and the
-conversation work."""
-
-WAKE_WORD_MISSING = "wake word missing"
-"""The state of ``Part.WAKE`` in which some of the wake words are heard, and all else."""
-
-HEARS_ALL_BUT_WORDS = frozenset({NO_WAKE_WORD, WAKE_WORD_MISSING})
-"""In the other degraded states of ``Part.WAKE`` nothing is heard."""
-
+from device.kinds import HEARS_ALL_BUT_WORDS as HEARS_ALL_BUT_WORDS
+from device.kinds import NO_WAKE_WORD as NO_WAKE_WORD
+from device.kinds import WAKE_WORD_MISSING as WAKE_WORD_MISSING
+from device.kinds import ErrorKind as ErrorKind
+from device.kinds import Part as Part
+from device.kinds import StopReason as StopReason
 
 # --- the ear ---------------------------------------------------------------
 
@@ -81,6 +43,32 @@ class SpeechEnded:
     """Local VAD: the last speech frame was ``at_frame``; posted ``hangover_ms`` later."""
 
     at_frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class NearEndHeard:
+    """Over the device's own sound something else is heard: what is known of it by now.
+
+    Posted when it begins and then with every 32 ms until it is over, while the ear guards a
+    reply (:class:`device.commands.GuardReply`). Of the cancelled microphone; the times are
+    milliseconds of what was captured, not of the clock.
+    """
+
+    since_frame: int  #: where it began
+    lasted_ms: int  #: from there to now
+    speech_ms: int  #: of that, taken for speech
+    voiced_ms: int  #: of that, with a voice's pitch
+    quiet_ms: int  #: since it was last taken for speech
+    above_echo_db: float  #: loudness against what the canceller leaves of the echo
+    certain: bool  #: the canceller knows the room; else the echo itself may be heard
+
+
+@dataclass(frozen=True, slots=True)
+class TurnJudged:
+    """What was said up to ``to_frame`` sounds finished with this probability, 0 to 1."""
+
+    finished: float
+    to_frame: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +144,23 @@ class CueFinished:
     """An earcon ended by itself or was cut (not sent for a looping one)."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseAudio:
+    """A phrase of the device's own, spoken on the device: the whole of it, mono s16le at the
+    provider's downlink rate. Goes straight to playback, as a reply called ``phrase_id``."""
+
+    phrase_id: str
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseFailed:
+    """It cannot be spoken on the device."""
+
+    phrase_id: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +347,8 @@ Event = (
     WakeDetected
     | SpeechStarted
     | SpeechEnded
+    | NearEndHeard
+    | TurnJudged
     | UplinkAudio
     | UplinkStopped
     | ButtonEdge
@@ -350,6 +357,8 @@ Event = (
     | PlaybackStarted
     | PlaybackStopped
     | CueFinished
+    | PhraseAudio
+    | PhraseFailed
     | PlaybackUnderrun
     | PartReady
     | PartDegraded

@@ -10,7 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from device.commands import Cue, Light, ServiceCommand
-from device.events import LineDrained, PlaybackStopped, StopReason, UplinkStopped
+from device.events import (
+    LineDrained,
+    PhraseAudio,
+    PhraseFailed,
+    PlaybackStopped,
+    StopReason,
+    UplinkStopped,
+)
 from device.ports import Post
 from device.settings import VadSettings, WakeSettings
 
@@ -39,6 +46,8 @@ class FakeEar:
     open: bool = True
     vad: bool = False
     masked: bool = False
+    guarding: bool = False
+    judgements: int = 0  #: how often it was asked to judge the turn
     uplink_from: int | None = None
     running: bool = False
     tuned: tuple[WakeSettings, VadSettings] | None = None
@@ -66,6 +75,12 @@ class FakeEar:
     def run_vad(self, on: bool) -> None:
         self.vad = on
 
+    def guard(self, on: bool) -> None:
+        self.guarding = on
+
+    def judge_turn(self) -> None:
+        self.judgements += 1
+
     def mask(self, on: bool) -> None:
         self.masked = on
 
@@ -81,6 +96,7 @@ class FakePlayback:
     epoch: int = 0
     progress: int = 0
     is_warm: bool = False
+    ducked: bool = False
     volume: int = 0
     heard_ms: int = 0  #: what the next cut will report
     sounding: tuple[str, str] | None = None
@@ -127,8 +143,31 @@ class FakePlayback:
         if cue in self.cues:
             self.cues.remove(cue)
 
+    def duck(self, on: bool) -> None:
+        self.ducked = on
+
     def set_volume(self, percent: int) -> None:
         self.volume = percent
+
+
+@dataclass
+class FakePhraseSpeaker:
+    """Remembers what it was to say; speaks it at once when given samples to speak with."""
+
+    post: Post
+    pcm: bytes = b""
+    said: list[str] = field(default_factory=list)
+    running: bool = True
+
+    def say(self, phrase_id: str, text: str) -> None:
+        self.said.append(text)
+        if self.pcm:
+            self.post(PhraseAudio(phrase_id, self.pcm))
+        else:
+            self.post(PhraseFailed(phrase_id, "no voice here"))
+
+    def stop(self) -> None:
+        self.running = False
 
 
 @dataclass

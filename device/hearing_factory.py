@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from device.adapters.turn_judge import TurnJudgeThread
+from device.audio.echo_stage import EchoStage, PassThrough
 from device.audio.far_end import FarEnd, FarEndReports
+from device.audio.front_end import RATE_HZ as FRONT_RATE_HZ
+from device.audio.front_end import Canceller, FrontEnd
 from device.audio.hearing import Hearing
-from device.audio.wake_echo import WakeEcho
-from device.audio.wake_models import find_wake_models
+from device.audio.near_end import NearEnd
+from device.audio.smart_turn import INSTALL, SmartTurn, installed_model
+from device.audio.wake_micro_models import MicroModel
+from device.audio.wake_models import WakeModel
 from device.audio.wake_null import NullWake, PartialWake
+from device.audio.wake_words import first_models, second_models
 from device.errors import ModelError
-from device.ports import WakeEngine
+from device.ports import Post, WakeEngine
 from device.settings import AudioSettings, Settings, WakeSettings
 
 
@@ -24,6 +31,7 @@ def make_hearing(
     detector cannot."""
     from device.audio.vad import SileroVad  # noqa: PLC0415 -- loads its model library
 
+    front = make_front_end(settings.audio, reports)
     return Hearing(
         make_wake_or_stand_in(settings.wake),
         SileroVad(),
@@ -32,7 +40,8 @@ def make_hearing(
         channel=settings.audio.capture_channel,
         wake_settings=settings.wake,
         vad_settings=settings.vad,
-        echo=make_wake_echo(settings.audio, reports),
+        front=front,
+        near_end=NearEnd(SileroVad(), FRONT_RATE_HZ) if front is not None else None,
     )
 
 
@@ -65,22 +74,59 @@ def _loads(wake: WakeSettings, make: Callable[[WakeSettings], WakeEngine]) -> bo
     return True
 
 
-def make_wake_echo(audio: AudioSettings, reports: FarEndReports | None) -> WakeEcho | None:
-    """The canceller that ``audio.echo_cancellation`` asks for."""
-    if reports is None or audio.echo_cancellation == "off":
+def make_front_end(audio: AudioSettings, reports: FarEndReports | None) -> FrontEnd | None:
+    """What ``audio.echo_cancellation`` asks for; None: the microphone is heard as it is."""
+    if reports is None:
         return None
-    far_end = FarEnd(audio.playback_rate_hz, audio.playback_channels)
-    return WakeEcho(far_end, reports, rate_hz=audio.capture_rate_hz)
+    if audio.echo_cancellation == "software":
+        far_end = FarEnd(audio.playback_rate_hz, audio.playback_channels)
+        stage: Canceller = EchoStage(far_end, reports, rate_hz=audio.capture_rate_hz)
+    else:
+        stage = PassThrough()
+    return FrontEnd(stage, rate_hz=audio.capture_rate_hz, keep=(audio.capture_channel,))
+
+
+def make_turn_judge(settings: Settings, post: Post) -> TurnJudgeThread | None:
+    """Who tells whether a turn sounds finished, where the device ends the turns."""
+    turn = settings.turn
+    unused = settings.service.turn_detection != "device" or turn.eagerness == "fixed"
+    path = installed_model()
+    if unused or turn.smart_turn == "off" or (turn.smart_turn == "auto" and path is None):
+        return None
+
+    def load() -> SmartTurn:
+        if path is None:
+            raise ModelError("the Smart Turn model is not installed", hint=INSTALL)
+        return SmartTurn(path)
+
+    return TurnJudgeThread(load, post)
 
 
 def make_wake_engine(wake: WakeSettings) -> WakeEngine:
-    """The engine that ``wake.engine`` names. Each import costs memory only if chosen.
-    Raises ModelError."""
-    models = find_wake_models(wake.words)
-    if wake.engine == "openwakeword":
+    """The engine that ``wake.engine`` names, or with ``wake.confirm`` openWakeWord's and
+    microWakeWord's in one. Each import costs memory only if chosen. Raises ModelError."""
+    models, confirming = first_models(wake), second_models(wake)
+    if not models:
+        return _micro(confirming)
+    first = _first(wake.engine, models)
+    if not confirming:
+        return first
+    from device.audio.wake_confirm import ConfirmedWake  # noqa: PLC0415
+
+    return ConfirmedWake(first, _micro(confirming))
+
+
+def _first(engine: str, models: Sequence[WakeModel]) -> WakeEngine:
+    if engine == "openwakeword":
         from device.adapters.openwakeword_engine import OpenWakeWordEngine  # noqa: PLC0415
 
         return OpenWakeWordEngine(models)
     from device.audio.wake_litert import LitertWake  # noqa: PLC0415
 
     return LitertWake(models)
+
+
+def _micro(models: Sequence[MicroModel]) -> WakeEngine:
+    from device.audio.wake_micro import MicroWake  # noqa: PLC0415
+
+    return MicroWake(models)

@@ -90,6 +90,14 @@ class Ear(Protocol):
 
     def run_vad(self, on: bool) -> None: ...
 
+    def guard(self, on: bool) -> None:
+        """A reply sounds from now on (until off): post NearEndHeard of whatever else is heard."""
+        ...
+
+    def judge_turn(self) -> None:
+        """Post TurnJudged on what was heard until now, if anything here can judge it in time."""
+        ...
+
     def mask(self, on: bool) -> None:
         """The device itself sounds from now on (until off): the uplink carries silence
         for what is heard meanwhile, of the same length, and no speech starts in it."""
@@ -153,10 +161,27 @@ class Playback(Protocol):
 
     def stop_cue(self, cue: Cue) -> None: ...
 
+    def duck(self, on: bool) -> None:
+        """Lower the replies until off. What already stands in the card's queue cannot be
+        lowered any more. A cut ends it. Any thread."""
+        ...
+
     def set_volume(self, percent: int) -> None: ...
 
     @property
     def progress(self) -> int: ...
+
+
+class PhraseSpeaker(Protocol):
+    """Says the device's own words with a voice that is on the device."""
+
+    def say(self, phrase_id: str, text: str) -> None:
+        """Post PhraseAudio or PhraseFailed. Any thread; never blocks."""
+        ...
+
+    def stop(self) -> None:
+        """Nothing is posted afterwards (at most 1 s)."""
+        ...
 
 
 class Panel(Protocol):

@@ -17,6 +17,7 @@ from device.commands import (
     AbandonTurn,
     AppendAudio,
     CancelReply,
+    ChoosePersona,
     ClearInput,
     CloseCapture,
     CloseLink,
@@ -24,7 +25,10 @@ from device.commands import (
     CommitTurn,
     CutPlayback,
     DrainLine,
+    DuckPlayback,
     FinishReply,
+    GuardReply,
+    JudgeTurn,
     MaskOwnSound,
     OpenCapture,
     OpenLink,
@@ -36,6 +40,7 @@ from device.commands import (
     SetVolume,
     ShowLight,
     ShowStatus,
+    SpeakPhrase,
     StartUplink,
     StopCue,
     StopUplink,
@@ -45,6 +50,7 @@ from device.commands import (
 from device.core.appliance import Appliance
 from device.events import (
     Event,
+    PhraseAudio,
     ReplyAudio,
     ReplyAudioReceived,
     ReplyStarted,
@@ -56,7 +62,7 @@ from device.events import (
     UplinkStopped,
 )
 from device.mailbox import Mailbox
-from device.ports import Clock, Ear, Link, Panel, Playback, Timeline
+from device.ports import Clock, Ear, Link, Panel, PhraseSpeaker, Playback, Timeline
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +85,10 @@ class Runtime:
         playback: Playback,
         panel: Panel,
         link: Link,
+        phrases: PhraseSpeaker,
         timeline: Timeline,
         downlink_rate_hz: int,
+        choose_persona: Callable[[ChoosePersona], None],
         show_status: Callable[[str], None],
         tell_ready: Callable[[tuple[str, ...]], None],
     ) -> None:
@@ -106,6 +114,8 @@ class Runtime:
             StartUplink: self._start_uplink,
             StopUplink: self._stop_uplink,
             RunVad: lambda c: ear.run_vad(c.on),
+            GuardReply: lambda c: ear.guard(c.on),
+            JudgeTurn: lambda _c: ear.judge_turn(),
             MaskOwnSound: lambda c: ear.mask(c.on),
             CloseCapture: lambda _c: ear.close_capture(),
             OpenCapture: lambda _c: ear.open_capture(),
@@ -114,9 +124,12 @@ class Runtime:
             CutPlayback: self._cut,
             PlayCue: lambda c: playback.cue(c.cue),
             StopCue: lambda c: playback.stop_cue(c.cue),
+            DuckPlayback: lambda c: playback.duck(c.on),
+            SpeakPhrase: lambda c: phrases.say(c.phrase_id, c.text),
             SetVolume: lambda c: playback.set_volume(c.percent),
             ShowLight: lambda c: panel.show(c.light),
             ShowStatus: lambda c: show_status(c.text),
+            ChoosePersona: choose_persona,
             OpenLink: lambda _c: link.open(),
             CloseLink: lambda c: link.close(c.reason),
             DrainLine: lambda c: link.drain(c.token),
@@ -157,6 +170,8 @@ class Runtime:
                     self._link.send(AppendAudio(event.pcm))
             elif isinstance(event, ReplyAudio):
                 self._take_reply_audio(event)
+            elif isinstance(event, PhraseAudio):
+                self._take_phrase(event)
             else:
                 self._decide(event)
         except Exception:  # the mailbox must outlive a bug in one event's handling
@@ -206,6 +221,13 @@ class Runtime:
         audio_ms = self._item_ms.get(event.item_id, 0.0) + len(event.pcm) / self._bytes_per_ms
         self._item_ms[event.item_id] = audio_ms
         self._decide(ReplyAudioReceived(event.reply_id, event.item_id, audio_ms))
+
+    def _take_phrase(self, event: PhraseAudio) -> None:
+        """What came too late to be said is not said."""
+        if self._core.wants_phrase(event.phrase_id):
+            epoch = self._playback.epoch
+            self._playback.enqueue(epoch, event.phrase_id, "", event.pcm)
+            self._playback.finish(epoch, event.phrase_id)
 
     def _cut(self, command: CutPlayback) -> None:
         self._playback.cut(command.reason)  # posts what was heard itself

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
+from device.commands import ChoosePersona
 from device.core.tools import TOOLS
 from device.errors import ServiceError
 from device.events import ErrorKind
@@ -17,7 +19,9 @@ OFFLINE = "offline"
 
 def capabilities(settings: Settings) -> Capabilities:
     """What the configured service can do; needs neither key nor network."""
-    return create_codec(settings.service.provider, SessionSpec(url="")).capabilities
+    able = create_codec(settings.service.provider, SessionSpec(url="")).capabilities
+    # The built-in service speaks OpenAI's protocol, but says what it knows, not what it is told.
+    return able if settings.service.provider != OFFLINE else replace(able, says_on_request=False)
 
 
 class SessionFactory:
@@ -37,6 +41,11 @@ class SessionFactory:
         self._environ = environ
         self._offline_url = offline_url
         self._register_secret = register_secret
+        self._persona = ChoosePersona()
+
+    def choose(self, persona: ChoosePersona) -> None:
+        """Whom the codecs that are made from now on speak for. Loop thread."""
+        self._persona = persona
 
     def __call__(self) -> Codec:
         """Raises SecretError or ServiceError, in words."""
@@ -47,8 +56,8 @@ class SessionFactory:
                 url=self._url(),
                 key=self._key(),
                 model=service.model,
-                voice=service.voice,
-                instructions=service.instructions,
+                voice=self._persona.voice or service.voice,
+                instructions=self._persona.instructions or service.instructions,
                 language=service.language,
                 device_ends_turn=service.turn_detection == "device",
                 transcription_model=service.transcription_model,

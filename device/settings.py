@@ -33,13 +33,32 @@ class WakeSettings:
     )
     engine: str = setting(
         "litert",
-        "litert (our own runner) or openwakeword (the package)",
-        choices=("litert", "openwakeword"),
+        "litert (openWakeWord's models on our own runner), openwakeword (the same in that "
+        "package), or micro (microWakeWord's models, Apache-2.0: may be sold; no hey_rhasspy)",
+        choices=("litert", "micro", "openwakeword"),
+    )
+    confirm: bool = setting(
+        False,
+        "wake only when openWakeWord and microWakeWord agree, for rooms with a television; "
+        "words of your own .tflite files go unconfirmed",
     )
     threshold: float = setting(0.5, "score that counts as heard", low=0.05, high=0.99, live=True)
     patience: int = setting(1, "80 ms chunks in a row at or above it", low=1, high=10, live=True)
     refractory_s: float = setting(
         1.5, "deaf to the same word after a wake", low=0, high=10, live=True
+    )
+    stop_words: tuple[str, ...] = setting(
+        (),
+        "those of words that do not wake, but stop whatever is going on: a reply, a ring, "
+        'listening; e.g. ["okay_nabu"]',
+    )
+    personas: tuple[str, ...] = setting(
+        (),
+        "what the service is told about its role (service.instructions) when it is this word "
+        'that woke: ["hey_mycroft: You are Mycroft, a butler of few words."]',
+    )
+    persona_voices: tuple[str, ...] = setting(
+        (), 'the voice (service.voice) when it is this word that woke: ["hey_mycroft: cedar"]'
     )
 
 
@@ -98,10 +117,47 @@ class ServiceSettings:
 @dataclass(frozen=True)
 class TurnSettings:
     silence_ms: int = setting(
-        700, "turn_detection = device: silence that ends a turn", low=200, high=5000, live=True
+        700,
+        "turn_detection = device: silence that ends a turn, until the speaker's pauses are known",
+        low=200,
+        high=5000,
+        live=True,
+    )
+    eagerness: str = setting(
+        "medium",
+        "how soon a turn ends: low (lets people think), medium, high (answers fast, cuts off more),"
+        " or fixed (always silence_ms)",
+        choices=("low", "medium", "high", "fixed"),
+        live=True,
+    )
+    shortest_silence_ms: int = setting(
+        350,
+        "no shorter silence ends a turn, however finished it sounds",
+        low=200,
+        high=5000,
+        live=True,
+    )
+    longest_silence_ms: int = setting(
+        1600,
+        "no longer silence is needed, however slowly somebody speaks",
+        low=200,
+        high=10000,
+        live=True,
+    )
+    smart_turn: str = setting(
+        "auto",
+        "a model hears whether a sentence is finished: on, off, or auto (where it is installed)",
+        choices=("auto", "on", "off"),
     )
     no_speech_s: float = setting(
         5.0, "stop listening when nobody speaks", low=1, high=60, live=True
+    )
+    barge_in: str = setting(
+        "normal",
+        "talking over a reply stops it: eager (after half a second of speech), normal, patient "
+        "(a sentence), or off (only the wake word and the button do)",
+        choices=("eager", "normal", "patient", "off"),
+        live=True,
     )
     longest_s: float = setting(
         30.0, "stop listening after this much speech", low=5, high=300, live=True
@@ -111,6 +167,40 @@ class TurnSettings:
         "after a reply, speech in this time needs no wake word; 0: never",
         low=0,
         high=30,
+        live=True,
+    )
+    invited_s: float = setting(
+        8.0,
+        "the same after a reply that asks something, or offers it (follow_up_s = 0: never)",
+        low=0,
+        high=60,
+        live=True,
+    )
+    follow_ups: int = setting(
+        12,
+        "so many turns in a row without the wake word or the button, then it is needed again",
+        low=1,
+        high=1000,
+        live=True,
+    )
+    slow_reply_s: float = setting(
+        1.2,
+        "a sign that the answer is on its way, when it takes longer; 0: never",
+        low=0,
+        high=10,
+        live=True,
+    )
+    slow_reply: str = setting(
+        "sound",
+        "that sign: sound, or phrase (the first words of [phrases])",
+        choices=("sound", "phrase"),
+        live=True,
+    )
+    slow_again_s: float = setting(
+        6.0,
+        "the sign is repeated this long after the last one; 0: never",
+        low=0,
+        high=60,
         live=True,
     )
     send_wake_word: bool = setting(False, "also send the wake word itself", live=True)
@@ -134,12 +224,30 @@ class AudioSettings:
     playback_rate_hz: int = setting(48000, "speaker rate", choices=(16000, 24000, 44100, 48000))
     capture_channels: int = setting(1, "channels the microphone delivers", low=1, high=8)
     capture_channel: int = setting(0, "the channel that is used, from 0", low=0, high=7)
+    microphone_channels: str = setting(
+        "",
+        "which channels are microphones, if not all, e.g. '1, 2, 3, 4' (an array's playback "
+        "channel is none)",
+    )
+    microphone_geometry: str = setting(
+        "",
+        "where those stand: 'circle 4 x 45 mm' (diameter), 'line 4 x 35 mm' (spacing), or x,y of "
+        "each in mm, e.g. '0,0 45,0 0,45'; empty: not known",
+    )
+    beam_azimuth_deg: int = setting(
+        -1,
+        "where people speak from, seen from the array (x axis = 0, towards y); a beam then listens "
+        "there, which hurts them anywhere else; -1: from anywhere",
+        low=-1,
+        high=359,
+    )
     playback_channels: int = setting(1, "channels the speaker wants", low=1, high=2)
     period_ms: int = setting(10, "ALSA period", low=5, high=50)
     echo_cancellation: str = setting(
-        "wake",
-        "wake (the wake word is heard over a reply) or off",
-        choices=("wake", "off"),
+        "software",
+        "software (it does not hear itself), hardware (the microphones cancel on board: name their "
+        "processed channel in capture_channel), or off",
+        choices=("software", "hardware", "off"),
     )
     volume_percent: int = setting(70, "loudness at start", low=0, high=100, live=True)
     prebuffer_min_ms: int = setting(40, "smallest prebuffer", low=10, high=500)
@@ -186,6 +294,35 @@ class OfflineSettings:
 
 
 @dataclass(frozen=True)
+class PhrasesSettings:
+    voice: str = setting(
+        "auto",
+        "who says these texts: service (its own voice; unsaid where it cannot), device (the voice "
+        "of [offline]), or auto (the service where it can, else the device)",
+        choices=("auto", "service", "device"),
+        live=True,
+    )
+    language: str = setting(
+        "en", "language of these texts, ISO 639-1, for the device's own voice (espeak)"
+    )
+    moment: str = setting(
+        "One moment.",
+        "turn.slow_reply = phrase; an empty text here or below is not said",
+        live=True,
+    )
+    still_working: str = setting("I am still working on it.", "the same, repeated", live=True)
+    still_there: str = setting(
+        "Are you still there?", "the reply asked something, and nobody answered", live=True
+    )
+    goodbye: str = setting("I'll be here.", "nobody answered that either", live=True)
+    not_understood: str = setting(
+        "Sorry, I did not understand that.",
+        "something was said, and nothing could be understood",
+        live=True,
+    )
+
+
+@dataclass(frozen=True)
 class LogSettings:
     level: str = setting(
         "info",
@@ -206,4 +343,5 @@ class Settings:
     audio: AudioSettings = field(default_factory=AudioSettings)
     board: BoardSettings = field(default_factory=BoardSettings)
     offline: OfflineSettings = field(default_factory=OfflineSettings)
+    phrases: PhrasesSettings = field(default_factory=PhrasesSettings)
     log: LogSettings = field(default_factory=LogSettings)

@@ -215,6 +215,9 @@ class AlsaPlayback:
     def stop_cue(self, cue: Cue) -> None:
         self._thread.stop_cue(cue)
 
+    def duck(self, on: bool) -> None:
+        self._thread.duck(on)
+
     def set_volume(self, percent: int) -> None:
         self._thread.set_volume(percent)
 

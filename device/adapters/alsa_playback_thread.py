@@ -145,6 +145,11 @@ class PlaybackThread:
     def stop_cue(self, cue: Cue) -> None:
         self._ask(lambda: self._mixer.stop(cue))
 
+    def duck(self, on: bool) -> None:
+        epoch = self._output.epoch
+        # One that was meant for a reply that has been cut must not lower the next.
+        self._ask(lambda: self._mixer.duck(on and epoch == self._output.epoch))
+
     def set_volume(self, percent: int) -> None:
         self._ask(lambda: self._mixer.set_volume(percent))
 

@@ -24,15 +24,13 @@ import numpy as np
 
 from device.adapters.clock import SystemClock
 from device.adapters.ear_requests import EarRequests, Request
+from device.adapters.ear_words import ear_degraded, no_wake_word, tell_of_losses
 from device.adapters.losses import Losses
 from device.audio.hearing import Hearing
 from device.audio.wake_null import NullWake
 from device.events import (
-    NO_WAKE_WORD,
-    WAKE_WORD_MISSING,
     Event,
     Part,
-    PartDegraded,
     PartReady,
     UplinkStopped,
 )
@@ -53,11 +51,22 @@ FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.5, 4.0
 MODEL_RETRY_S = 2.0
 """How often a wake engine that could not be loaded is tried again."""
 
+JUDGED_MS = 8000
+"""How much of the latest sound a judge of turns is shown."""
+
 _PROVEN_INFERENCES = 125  # 10 s of work: the next failure is a new one
 
 _P = ParamSpec("_P")
 
 _BEAT_S = 0.5  # longest sleep of the thread: how often it shows that it lives
+
+
+class Judge(Protocol):
+    """Tells whether what was said sounds finished (``turn_judge.py``)."""
+
+    def ask(self, samples: Samples, to_frame: int) -> None:
+        """Post TurnJudged, soon or never. Ear thread; does not block."""
+        ...
 
 
 class CaptureSource(Protocol):
@@ -110,6 +119,7 @@ class EarThread:
         post: Post,
         *,
         load_wake: Callable[[], WakeEngine],
+        judge: Judge | None = None,
         queue_periods: int = QUEUE_PERIODS,
         first_backoff_s: float = FIRST_BACKOFF_S,
         model_retry_s: float = MODEL_RETRY_S,
@@ -117,6 +127,7 @@ class EarThread:
     ) -> None:
         self._source, self._make_hearing, self._post = source, make_hearing, post
         self._load_wake, self._model_retry_s = load_wake, model_retry_s
+        self._judge = judge
         self._loader: threading.Thread | None = None
         self._first_backoff_s = first_backoff_s
         self._clock = clock if clock is not None else SystemClock()
@@ -133,9 +144,9 @@ class EarThread:
         self._beats = 0
         self._seen: tuple[bool, int, int] = (False, 0, 0)
         self._progress = 0
-        self._vad_on = self._masked = False
+        self._vad_on = self._masked = self._guarding = False
         self._settings: tuple[WakeSettings, VadSettings] | None = None
-        self._losses = Losses(_tell_of_losses)
+        self._losses = Losses(tell_of_losses)
         self._rebuilding = False  # nothing is heard meanwhile, as has been told
 
     def start(self) -> None:
@@ -179,6 +190,13 @@ class EarThread:
     def run_vad(self, on: bool) -> None:
         self._vad_on = on
         self._request(lambda hearing: _silently(hearing.run_vad, on))
+
+    def guard(self, on: bool) -> None:
+        self._guarding = on
+        self._request(lambda hearing: _silently(hearing.guard, on))
+
+    def judge_turn(self) -> None:
+        self._request(self._ask_judge)
 
     def mask(self, on: bool) -> None:
         self._masked = on
@@ -250,7 +268,7 @@ class EarThread:
         if not isinstance(engine, NullWake):
             self._post(PartReady(Part.WAKE))
             return
-        self._post(_no_wake_word(engine.why, engine.words))
+        self._post(no_wake_word(engine.why, engine.words))
         if self._loader is None or not self._loader.is_alive():
             self._loader = threading.Thread(
                 target=self._load_until_it_works,
@@ -268,7 +286,7 @@ class EarThread:
             except Exception as error:  # noqa: BLE001 - whatever it is, the retry must go on
                 if str(error) != told:
                     told = str(error)
-                    self._post(_no_wake_word(error, words))
+                    self._post(no_wake_word(error, words))
                 continue
             self._request(partial(_replace_null, engine=engine))
             return
@@ -321,6 +339,11 @@ class EarThread:
         except IndexError:  # empty, perhaps only since close_capture cleared it
             return None
 
+    def _ask_judge(self, hearing: Hearing) -> list[Event]:
+        if self._judge is not None:
+            self._judge.ask(hearing.turn_so_far(JUDGED_MS), hearing.frame)
+        return []
+
     def _answer_stops(self) -> None:
         """Without a hearing no uplink is on: who asked to stop it need not wait for one."""
         for _ in range(self._requests.give_up_stops()):
@@ -330,7 +353,7 @@ class EarThread:
         """A new hearing and the next back-off; None when ``stop`` came first."""
         self._rebuilding = True
         while True:
-            self._post(_degraded(error, backoff_s))
+            self._post(ear_degraded(error, backoff_s))
             if self._pause(backoff_s):
                 return None
             backoff_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
@@ -343,6 +366,7 @@ class EarThread:
                 hearing.tune(*self._settings)
             hearing.run_vad(self._vad_on)
             hearing.mask(self._masked)
+            hearing.guard(self._guarding)
             self._periods.clear()
             self._rebuilding = False
             return hearing, backoff_s
@@ -365,31 +389,6 @@ class EarThread:
 def _silently(action: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> list[Event]:
     action(*args, **kwargs)
     return []
-
-
-def _tell_of_losses(periods: int) -> None:
-    """In a thread of its own."""
-    log.warning(
-        "hearing: %d periods of microphone sound were dropped unheard, because wake word and "
-        "speech detection fell too far behind: see with `top` what keeps the processor busy",
-        periods,
-    )
-
-
-def _degraded(error: Exception, backoff_s: float) -> PartDegraded:
-    return PartDegraded(
-        Part.WAKE,
-        "wake word restarting",
-        f"listening failed: {type(error).__name__}: {error}",
-        f"it is tried again in {backoff_s:g} s",
-    )
-
-
-def _no_wake_word(error: Exception, words: tuple[str, ...]) -> PartDegraded:
-    """``words`` are those that are heard all the same."""
-    state = WAKE_WORD_MISSING if words else NO_WAKE_WORD
-    hint = f"meanwhile use {', '.join(words) or 'the button'}; the model is tried again by itself"
-    return PartDegraded(Part.WAKE, state, str(error), hint)
 
 
 def _replace_null(hearing: Hearing, engine: WakeEngine) -> list[Event]:

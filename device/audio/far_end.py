@@ -60,6 +60,18 @@ class Halted:
     position: int
 
 
+@dataclass(frozen=True, slots=True)
+class RunTime:
+    """When a run began: ``origin`` as :class:`FarEnd` holds it (an instant), ``began_at`` as
+    the newest reports have it (s). ``settled``: its beginning is over."""
+
+    number: int
+    first: int  #: stream position of its first frame
+    origin: int
+    began_at: float
+    settled: bool
+
+
 class FarEndReports:
     """From the playback thread to the ear. Neither ever waits for the other.
 
@@ -126,20 +138,31 @@ class _Run:
         self.sounds_until = min(self.sounds_until, self._limit)
 
     @property
+    def began_by_reports(self) -> float | None:
+        """As the reports of the last seconds have it, not held."""
+        return self._clock.at
+
+    @property
+    def settled(self) -> bool:
+        return self.end > self._settle_until
+
+    @property
     def origin(self) -> int:
         """Of its first sample, in samples of CLOCK_MONOTONIC."""
         return round(self.began_at * RATE_HZ)
 
     def paste(self, into: Samples, at: int) -> None:
         """Add what was played from sample ``at`` of CLOCK_MONOTONIC on."""
-        start = self._dropped + self.origin
-        limit = None if self._limit is None else self.origin + self._limit
-        for part in self._audio:
-            end = start + len(part) if limit is None else min(start + len(part), limit)
-            first, last = max(start, at), min(end, at + len(into))
+        end = self._made + self.origin
+        limit = end if self._limit is None else self.origin + self._limit
+        for part in reversed(self._audio):  # what is asked for is among the newest
+            start = end - len(part)
+            first, last = max(start, at), min(end, at + len(into), limit)
             if first < last:
                 into[first - at : last - at] = part[first - start : last - start]
-            start += len(part)
+            if start <= at:
+                return
+            end = start
 
     def _samples(self, position: int) -> int:
         return (position - self.first) * RATE_HZ // self._rate_hz
@@ -174,6 +197,15 @@ class FarEnd:
             run = _Run(report, len(mono), self._rate_hz)
             self._runs.append(run)
         run.add(mono, report.leaves_at)
+
+    @property
+    def latest(self) -> RunTime | None:
+        """Of the newest run; None before the first."""
+        run = self._runs[-1] if self._runs else None
+        began_at = run.began_by_reports if run is not None else None
+        if run is None or began_at is None:
+            return None
+        return RunTime(run.number, run.first, run.origin, began_at, run.settled)
 
     def sounds(self, from_instant: int, to_instant: int) -> bool:
         """Whether anything but silence was played in this time."""

@@ -1,26 +1,38 @@
 """The ear without its thread: capture periods in, events out.
 
-Microphone frames -> the channel that is used -> preroll ring -> wake word
-(always), voice activity (on request), uplink (on request). Nothing but the wake
-word runs while the appliance is idle, once per 80 ms.
+Microphone frames -> front end (``front_end.py``) -> preroll rings, raw and cancelled -> wake
+word (always), voice activity (on request), uplink (on request). Nothing but the wake word runs
+while the appliance is idle, once per 80 ms.
+
+In here everything counts in the *positions* of the front end, at 16 kHz; capture frames are
+what comes in and what is told outside. Without a front end the two are the same.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
+
+import numpy as np
+
+from device.audio.echo_stage import EchoFacts
 from device.audio.format import frames_in, pick_channel
+from device.audio.frame_scale import in_frames
+from device.audio.front_end import BLOCK_SAMPLES, Front, FrontEnd
 from device.audio.lanes import UplinkLane, VadLane, WakeLane
+from device.audio.near_end import NearEnd
+from device.audio.onset import EchoLevels
 from device.audio.own_sound import OwnSoundMask
 from device.audio.preroll import PrerollRing
 from device.audio.vad import VoiceActivity
 from device.audio.wake import WakeGate
-from device.audio.wake_echo import WakeEcho
 from device.audio.word_end import FAR_REACH_MS
-from device.events import Event, UplinkStopped
+from device.events import Event, NearEndHeard, UplinkStopped
 from device.ports import Samples, VadEngine, WakeEngine
 from device.settings import VadSettings, WakeSettings
 
-PREROLL_MS = 5000
-"""How far into the past ``start_uplink`` may reach. The VAD alone needs 500."""
+PREROLL_MS = 9000
+"""How far into the past ``start_uplink`` may reach: the VAD alone needs 500, who judges whether a
+turn is over 8000."""
 
 SHORT_GAP_MS = 200
 """A gap up to this long is an overrun in the middle of things: it is spliced, and the
@@ -32,6 +44,14 @@ overwrites what nobody has read yet."""
 
 VAD_LOOKBACK_MS = 1000
 """How far back the VAD starts, when it is switched on during an uplink."""
+
+
+class Sent(StrEnum):
+    """What the uplink is made of."""
+
+    RAW = "raw"  #: the microphone as it is
+    CLEAN = "echo_cancelled"  #: what wake word and VAD hear
+    POLISHED = "cleaned"  #: less noise, and evenly loud
 
 
 class Hearing:
@@ -52,24 +72,38 @@ class Hearing:
         wake_settings: WakeSettings | None = None,
         vad_settings: VadSettings | None = None,
         preroll_ms: float = PREROLL_MS,
-        echo: WakeEcho | None = None,
+        front: FrontEnd | None = None,
+        send: Sent = Sent.CLEAN,
+        near_end: NearEnd | None = None,
     ) -> None:
-        """``echo`` stands before the wake word only; what is sent stays as it was heard."""
+        """Without ``front`` all listen to ``channel`` as it is. ``send`` chooses which of the
+        front end's streams the uplink is made of. ``near_end`` listens while a reply sounds; it
+        counts in samples at 16 kHz, and needs a ``front``."""
         wake_settings, vad_settings = wake_settings or WakeSettings(), vad_settings or VadSettings()
-        self._rate_hz, self._uplink_rate_hz, self._channel = rate_hz, uplink_rate_hz, channel
+        self._front, self._channel = front, channel
+        self._scale = 1 if front is None else front.scale
+        rate_hz //= self._scale
+        self._rate_hz, self._uplink_rate_hz = rate_hz, uplink_rate_hz
+        self._next_frame = 0  # capture frame after the newest
         if preroll_ms < 2 * SLICE_MS:
             raise ValueError(f"a preroll of {preroll_ms} ms is shorter than {2 * SLICE_MS} ms")
         self._ring = PrerollRing(frames_in(preroll_ms, rate_hz))
+        # What the uplink is made of, and where the others listen: mostly the same.
+        self._send = Sent.CLEAN if front is None else send
+        own = self._send is not Sent.CLEAN
+        self._sent = PrerollRing(frames_in(preroll_ms, rate_hz)) if own else self._ring
+        # A canceller leaves the wake word more of a voice, and of the echo.
+        self._words = self._ring if front is None else PrerollRing(frames_in(preroll_ms, rate_hz))
+        self._near_end = near_end
         self._mask = OwnSoundMask()
         self._gate = WakeGate(rate_hz)
         self._activity = VoiceActivity(0.5, 0, 0)
-        self._echo = echo
-        self._wake = WakeLane(self._ring, rate_hz, wake, self._gate, echo)
+        self._wake = WakeLane(self._words, rate_hz, wake, self._gate)
         self._vad = VadLane(self._ring, rate_hz, vad, self._activity, self._mask)
         self._uplink: UplinkLane | None = None
         self._uplink_from: int | None = None  # asked for; where it starts is not known yet
         self._kept: list[PrerollRing] = []  # of that uplink: what lay before gaps
-        self._vad_on = False
+        self._vad_on = self._guarding = False
         self._vad_from: int | None = None  # where it starts, until it has
         self._started = False
         self.tune(wake_settings, vad_settings)
@@ -81,8 +115,8 @@ class Hearing:
 
     @property
     def frame(self) -> int:
-        """One past the newest frame."""
-        return self._ring.end
+        """One past the newest capture frame."""
+        return self._next_frame
 
     @property
     def inferences(self) -> int:
@@ -95,7 +129,10 @@ class Hearing:
 
         The next wake chunk while idle; 0 while VAD or uplink want every period.
         """
-        return 0 if self._vad_on or self.uplink_on else self._wake.wanted_frame
+        if self._vad_on or self.uplink_on or self._guarding:
+            return 0
+        wait = 0 if self._front is None else self._front.lookahead
+        return self._wake.wanted_frame * self._scale + wait
 
     @property
     def wake_engine(self) -> WakeEngine:
@@ -117,16 +154,21 @@ class Hearing:
         A jump of ``first_frame`` is a gap (overrun, or the card was away).
         """
         events: list[Event] = []
-        if first_frame != self._ring.end or not self._started:
+        if first_frame != self._next_frame or not self._started:
             events += self._jump(first_frame)
-        self._append(pick_channel(samples, self._channel), events)
-        return events
+        slice_frames = frames_in(SLICE_MS, self._rate_hz) * self._scale
+        for start in range(0, len(samples), slice_frames):
+            part = samples[start : start + slice_frames]
+            self._next_frame += len(part)
+            events += self._append(part)
+            events += self._advance()
+        return in_frames(events, self._scale)
 
     def observe(self, end_frame: int, at: float) -> None:
         """The period up to ``end_frame`` came at ``at`` (s, CLOCK_MONOTONIC). To be told
         before the period is processed; the echo canceller sets its reference by it."""
-        if self._echo is not None:
-            self._echo.observe(end_frame, at)
+        if self._front is not None:
+            self._front.observe(end_frame, at)
 
     def start_uplink(self, from_frame: int) -> None:
         """From the next ``process`` on, yield ``UplinkAudio`` from ``from_frame`` on.
@@ -141,7 +183,7 @@ class Hearing:
         """
         if not self.uplink_on:
             self._mask.forget_past()
-            self._uplink_from = from_frame
+            self._uplink_from = from_frame // self._scale
             self._begin_uplink()
 
     def stop_uplink(self) -> list[Event]:
@@ -149,10 +191,10 @@ class Hearing:
         self._uplink_from = None
         self._kept.clear()
         if self._uplink is None:
-            return [UplinkStopped(self._ring.end)]
-        rest, end_frame = self._uplink.finish()
+            return [UplinkStopped(self._sent.end * self._scale)]
+        rest, end = self._uplink.finish()
         self._uplink = None
-        return [*rest, UplinkStopped(end_frame)]
+        return in_frames([*rest, UplinkStopped(end)], self._scale)
 
     def run_vad(self, on: bool) -> None:
         """Switch the VAD. It starts with the uplink's first frame when that is
@@ -161,20 +203,39 @@ class Hearing:
             self._vad_from = self._ring.end
         self._vad_on = on
 
+    def guard(self, on: bool) -> None:
+        """A reply sounds (or no longer does): tell of whatever else is heard meanwhile."""
+        if on and not self._guarding and self._near_end is not None:
+            self._near_end.restart()
+        self._guarding = on
+
     def mask(self, on: bool) -> None:
         """From the newest frame on, the device's own sound is heard (or no longer is).
 
         The uplink sends zeros for masked frames, one for one, and no speech starts in
         them. ``start_uplink`` forgets a mask that is over: who started it, spoke then.
         """
+        newest = self._next_frame // self._scale
         if on:
-            self._mask.begin(self._ring.end)
+            self._mask.begin(newest)
         else:
-            self._mask.end(self._ring.end)
+            self._mask.end(newest)
+
+    def turn_so_far(self, longest_ms: float) -> Samples:
+        """A copy of what was heard since the uplink's first frame, or of the newest
+        ``longest_ms`` of it; mono, at 16 kHz with a front end. Empty without an uplink."""
+        if self._uplink is None:
+            return np.zeros(0, np.int16)
+        first = self._ring.end - frames_in(longest_ms, self._rate_hz)
+        first = max(first, self._ring.oldest, min(self._uplink.from_frame, self._ring.end))
+        return self._ring.read(first, self._ring.end)
 
     def advance(self) -> list[Event]:
         """What can be said without new frames: after ``start_uplink`` or
         ``run_vad``, that which lies in the preroll."""
+        return in_frames(self._advance(), self._scale)
+
+    def _advance(self) -> list[Event]:
         events: list[Event] = [*self._wake.advance()]
         events += self._begin_uplink()
         if self._vad_on and self._uplink_from is None:
@@ -189,7 +250,7 @@ class Hearing:
     def forget(self) -> list[Event]:
         """Forget all that was heard (the microphone is being closed). An uplink
         that is on sends what it has and goes on with whatever comes next."""
-        return self._jump(self._ring.end)
+        return in_frames(self._jump(self._next_frame), self._scale)
 
     def _begin_uplink(self) -> list[Event]:
         """Once it is known where the uplink starts. What it sends of before a gap."""
@@ -203,7 +264,7 @@ class Hearing:
             if start < kept.end:
                 events += self._uplink_lane(kept, start).finish()[0]
         self._kept.clear()
-        self._uplink = self._uplink_lane(self._ring, start)
+        self._uplink = self._uplink_lane(self._sent, start)
         if self._vad_on and self._wake.word_ends.is_detection(self._uplink_from):
             self._vad_from = start  # it must not take the rest of the wake word for speech
         self._uplink_from = None
@@ -212,11 +273,35 @@ class Hearing:
     def _uplink_lane(self, ring: PrerollRing, start: int) -> UplinkLane:
         return UplinkLane(ring, self._rate_hz, self._uplink_rate_hz, start, self._mask)
 
-    def _append(self, mono: Samples, events: list[Event]) -> None:
-        slice_frames = frames_in(SLICE_MS, self._rate_hz)
-        for start in range(0, len(mono), slice_frames):
-            self._ring.append(mono[start : start + slice_frames])
-            events += self.advance()
+    def _append(self, frames: Samples) -> list[NearEndHeard]:
+        if self._front is None:
+            self._ring.append(pick_channel(frames, self._channel))
+            return []
+        front = self._front.process(frames)
+        self._take(front)
+        return self._watch(front, self._front.canceller.facts)
+
+    def _take(self, front: Front) -> None:
+        self._ring.append(front.clean)
+        self._words.append(front.words)
+        if self._send is Sent.RAW:
+            self._sent.append(front.raw)
+        elif self._send is Sent.POLISHED:
+            self._sent.append(front.polished)
+
+    def _watch(self, front: Front, echo: EchoFacts) -> list[NearEndHeard]:
+        """Over a reply: what else is heard in these blocks?"""
+        if self._near_end is None or not self._guarding or not len(front.blocks):
+            return []
+        found = []
+        for number, (_, microphone_db, linear_db, _) in enumerate(echo.levels):
+            start = number * BLOCK_SAMPLES
+            known = EchoLevels(
+                float(microphone_db), float(linear_db), echo.residual_db, echo.converged
+            )
+            block = front.blocks[start : start + BLOCK_SAMPLES]
+            found += self._near_end.hear(block, front.blocks_at + start, known)
+        return found
 
     def _vad_start(self, from_frame: int) -> int:
         if self._uplink is not None:
@@ -225,8 +310,21 @@ class Hearing:
         return max(from_frame, self._ring.oldest)
 
     def _jump(self, first_frame: int) -> list[Event]:
-        gap = first_frame - self._ring.end
-        forget = not (self._started and 0 < gap <= frames_in(SHORT_GAP_MS, self._rate_hz))
+        if self._front is not None:
+            self._take(self._front.flush())
+            self._front.begin(first_frame)
+        gap = first_frame - self._next_frame
+        limit = frames_in(SHORT_GAP_MS, self._rate_hz) * self._scale
+        forget = not (self._started and 0 < gap <= limit)
+        position = -(-first_frame // self._scale)
+        if not forget:
+            position = max(position, self._ring.end)
+        events = self._cross(position, forget)
+        self._next_frame = first_frame
+        return events
+
+    def _cross(self, first_frame: int, forget: bool) -> list[Event]:
+        """Go on at position ``first_frame``."""
         events: list[Event] = []
         # All of them may still read what came before the gap: the ring forgets it last.
         if self._uplink:
@@ -244,7 +342,10 @@ class Hearing:
         else:
             self._keep_for_uplink()
             self._wake.resume(first_frame)
-        self._ring.restart(first_frame)
+        if self._near_end is not None:
+            self._near_end.restart()
+        for ring in {id(r): r for r in (self._ring, self._words, self._sent)}.values():
+            ring.restart(first_frame)
         self._started = True
         return events
 
@@ -253,8 +354,9 @@ class Hearing:
         if self._uplink_from is None:
             return
         reach = frames_in(FAR_REACH_MS, self._rate_hz)
-        first = max(self._ring.oldest, min(self._uplink_from - reach, self._ring.end))
-        kept = PrerollRing(self._ring.end - first + 1)
+        ring = self._sent
+        first = max(ring.oldest, min(self._uplink_from - reach, ring.end))
+        kept = PrerollRing(ring.end - first + 1)
         kept.restart(first)
-        kept.append(self._ring.read(first, self._ring.end))
+        kept.append(ring.read(first, ring.end))
         self._kept.append(kept)

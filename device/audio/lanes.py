@@ -16,7 +16,6 @@ from device.audio.polyphase import LowDelayResampler
 from device.audio.preroll import PrerollRing
 from device.audio.vad import VoiceActivity
 from device.audio.wake import WakeGate
-from device.audio.wake_echo import WakeEcho
 from device.audio.word_end import WordEnds
 from device.events import SpeechEnded, SpeechStarted, UplinkAudio, WakeDetected
 from device.ports import Samples, VadEngine, WakeEngine
@@ -29,7 +28,7 @@ CATCH_UP_MS = 2000
 
 
 class WakeLane:
-    """Runs the wake engine on every 80 ms, always; less the echo where ``echo`` is given."""
+    """Runs the wake engine on every 80 ms, always."""
 
     def __init__(
         self,
@@ -37,13 +36,11 @@ class WakeLane:
         rate_hz: int,
         engine: WakeEngine,
         gate: WakeGate,
-        echo: WakeEcho | None = None,
     ) -> None:
         self.engine = engine
-        self._gate, self._echo = gate, echo
+        self._gate = gate
         self.word_ends = WordEnds(rate_hz)
         self._chunks = Chunks(ring, rate_hz, wake.CHUNK_SAMPLES)
-        self._chunk_frames = -(-wake.CHUNK_SAMPLES * rate_hz // wake.RATE_HZ)
         self.inferences = 0
 
     @property
@@ -52,13 +49,9 @@ class WakeLane:
 
     def advance(self) -> list[WakeDetected]:
         found: list[WakeDetected] = []
-        for chunk, first_frame, end_frame in self._chunks.take():
-            heard = chunk
-            if self._echo is not None and end_frame - first_frame <= self._chunk_frames:
-                # Of a chunk with a gap in it one half would not match the reference.
-                heard = self._echo.clean(chunk, first_frame)
-            self.word_ends.hear(heard, end_frame)
-            for event in self._gate.update(self.engine.score(heard), end_frame):
+        for chunk, _, end_frame in self._chunks.take():
+            self.word_ends.hear(chunk, end_frame)
+            for event in self._gate.update(self.engine.score(chunk), end_frame):
                 self.word_ends.expect(event.at_frame)
                 found.append(event)
             self.inferences += 1
@@ -68,8 +61,6 @@ class WakeLane:
         """Begin at ``at_frame``, knowing nothing of before."""
         self._chunks.restart(at_frame)
         self.word_ends.restart(at_frame)
-        if self._echo is not None:
-            self._echo.restart()
         self.engine.reset()
         self._gate.reset()
 
@@ -79,8 +70,6 @@ class WakeLane:
         Called while the ring still holds the frames from before the gap.
         """
         self._chunks.resume(at_frame)
-        if self._echo is not None:
-            self._echo.restart()
 
 
 class VadLane:

@@ -35,9 +35,20 @@ class GainRamp:
         """Whether the next samples may pass untouched."""
         return self._gain == 1.0 and self._target == 1.0
 
-    def aim(self, gain: float) -> None:
-        """Go to ``gain`` from the next sample on."""
+    @property
+    def gain(self) -> float:
+        """Of the newest sample."""
+        return self._gain
+
+    def aim(self, gain: float, full_scale_frames: int | None = None) -> None:
+        """Go to ``gain`` from the next sample on; ``full_scale_frames`` changes the slope."""
         self._target = gain
+        if full_scale_frames is not None:
+            self._slope = 1.0 / full_scale_frames
+
+    def jump(self, gain: float) -> None:
+        """Be at ``gain`` at once: nothing sounds."""
+        self._gain = self._target = gain
 
     def next(self, frames: int) -> NDArray[np.float32] | float:
         """The gain of the next ``frames`` frames: one number when it rests."""

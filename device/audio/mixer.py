@@ -16,6 +16,12 @@ from device.ports import Samples
 _RAMP_S = 0.05  # volume from 0 to full
 _TAIL_S = 0.004  # an interrupted reply falls to silence, and comes back, this softly
 
+DUCK_DB = -20.0
+"""A ducked reply: low enough that the one who speaks is not spoken over, and that nobody takes
+it for the reply's end."""
+
+_DUCK_S, _RESTORE_S = 0.006, 0.2  # from full to nothing, and back: the return is no event
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -46,6 +52,7 @@ class Mixer:
         self._rate_hz = rate_hz
         self._earcons = {cue: earcon(cue, rate_hz) for cue in Cue}
         self._ramp = GainRamp(gain_of(volume_percent), round(_RAMP_S * rate_hz))
+        self._duck = GainRamp(1.0, 1)
         tail = round(_TAIL_S * rate_hz)
         self._rise = (np.arange(1, tail + 1, dtype=np.float32) / tail).astype(np.float32)
         self._playing: list[_Playing] = []
@@ -61,6 +68,12 @@ class Mixer:
         """Go there softly; at once when nothing sounds."""
         self._ramp.aim(gain_of(percent))
 
+    def duck(self, on: bool) -> None:
+        """Lower the reply, and only the reply, or let it come up again."""
+        seconds = _DUCK_S if on else _RESTORE_S
+        gain = float(10 ** (DUCK_DB / 20)) if on else 1.0
+        self._duck.aim(gain, round(seconds * self._rate_hz))
+
     def play(self, cue: Cue) -> None:
         """Mix the cue in from the next block on. A looping one is not doubled."""
         if any(playing.cue is cue and self._loops(playing) for playing in self._playing):
@@ -68,10 +81,10 @@ class Mixer:
         self._playing.append(_Playing(cue, self._earcons[cue]))
 
     def stop(self, cue: Cue) -> None:
-        """Fade a looping cue out. A one-shot cue ends by itself."""
+        """Fade the cue out. A one-shot cue has then ended, as it would have by itself."""
         edge = round(EDGE_S * self._rate_hz)
         for playing in self._playing:
-            if playing.cue is cue and self._loops(playing):
+            if playing.cue is cue and playing.samples is self._earcons[cue]:
                 rest = playing.samples[playing.position : playing.position + edge]
                 fall = np.linspace(1.0, 0.0, rest.size, dtype=np.float32)
                 # No longer the earcon itself: it ends with these samples.
@@ -81,6 +94,7 @@ class Mixer:
         """Forget all that sounds, at once (a cut); ``keep_looping``: the ring goes on later."""
         self._playing = [p for p in self._playing if keep_looping and p.cue in LOOPING]
         self._last, self._broken = 0.0, False
+        self._duck.jump(1.0)
 
     def silent_block(self, frames: int) -> Block:
         """Nothing but zeros."""
@@ -100,8 +114,10 @@ class Mixer:
         """
         if reply is None and not ran_dry and not self._playing:
             self._ramp.next(frames)
+            self._duck.next(frames)
             return self.silent_block(frames)
-        if reply is not None and not self._broken and not self._playing and self._ramp.is_unity:
+        untouched = self._ramp.is_unity and self._duck.is_unity
+        if reply is not None and not self._broken and not self._playing and untouched:
             mono = reply
             self._last = float(reply[-1]) if reply.size else self._last
         else:
@@ -123,6 +139,7 @@ class Mixer:
             edge = min(frames, self._rise.size)
             mix[:edge] += self._last * (1.0 - self._rise[:edge])
             self._last, self._broken = 0.0, True
+        mix *= self._duck.next(frames)
         ended = self._add_cues(mix)
         mix *= self._ramp.next(frames)
         np.rint(mix, out=mix)

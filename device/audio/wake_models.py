@@ -12,6 +12,7 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from device.errors import ModelError
 
@@ -20,13 +21,25 @@ PRETRAINED = ("alexa", "hey_jarvis", "hey_mycroft", "hey_rhasspy", "okay_nabu")
 
 PRETRAINED_LICENCE = "CC BY-NC-SA 4.0"
 
+MICRO_PRETRAINED = ("alexa", "hey_jarvis", "hey_mycroft", "okay_nabu")
+"""Those of them that microWakeWord has a model for as well (``wake_micro_models``)."""
+
+MICRO_LICENCE = "Apache-2.0"
+
 LICENCE_NOTICE = (
     f"openWakeWord's pretrained wake words ({', '.join(PRETRAINED)}) are licensed "
     f"{PRETRAINED_LICENCE}: free for private and other non-commercial use, not for a product "
-    "that is sold or a kiosk that serves customers. For those, train a model of your own and "
-    "name its .tflite file in [wake] words."
+    'that is sold or a kiosk that serves customers. For those, choose engine = "micro" '
+    "without confirm, or train a model of your own and name its .tflite file in [wake] words."
 )
 """Shown wherever a user chooses wake words."""
+
+MICRO_NOTICE = (
+    f'microWakeWord\'s pretrained wake words ({", ".join(MICRO_PRETRAINED)}; engine = "micro") '
+    f"are licensed {MICRO_LICENCE}: they may be part of what is sold. Whether a name such as "
+    "Alexa may be used in a product is a matter of its owner's trade mark."
+)
+"""Shown beside it."""
 
 _PACKAGE = "pyopen_wakeword"
 _REINSTALL = "run scripts/run again, it installs the models (pyopen-wakeword)"
@@ -69,7 +82,14 @@ def find_wake_models(words: Sequence[str]) -> tuple[WakeModel, ...]:
             "no wake word is configured",
             hint=f"choose from {', '.join(PRETRAINED)} in [wake] words",
         )
-    models = tuple(_find(word) for word in words)
+    return refuse_doubles(tuple(_find(word) for word in words))
+
+
+_Model = TypeVar("_Model", bound=WakeModel)
+
+
+def refuse_doubles(models: tuple[_Model, ...]) -> tuple[_Model, ...]:
+    """``models``; raises :class:`ModelError` when two are of one word."""
     names = [model.word for model in models]
     for name in names:
         if names.count(name) > 1:
@@ -80,16 +100,36 @@ def find_wake_models(words: Sequence[str]) -> tuple[WakeModel, ...]:
     return models
 
 
+def is_own(word: str) -> bool:
+    """Whether ``word`` is the path of a model of the user's own."""
+    return word.endswith(".tflite") or "/" in word
+
+
+def own_model(word: str) -> WakeModel | None:
+    """The user's own model that ``word`` is the path of; None: it is a name.
+
+    Raises :class:`ModelError` when there is no such file.
+    """
+    if not is_own(word):
+        return None
+    path = Path(word).expanduser()
+    if not path.is_file():
+        raise ModelError(
+            f"there is no wake-word model file {path}",
+            hint="correct the path in [wake] words, and check that parlor may read it",
+        )
+    return WakeModel(path.stem, path)
+
+
+def word_name(word: str) -> str:
+    """``Hey Jarvis`` may be written as people say it."""
+    return word.strip().lower().replace(" ", "_").replace("-", "_")
+
+
 def _find(word: str) -> WakeModel:
-    if word.endswith(".tflite") or "/" in word:
-        path = Path(word).expanduser()
-        if not path.is_file():
-            raise ModelError(
-                f"there is no wake-word model file {path}",
-                hint="correct the path in [wake] words, and check that parlor may read it",
-            )
-        return WakeModel(path.stem, path)
-    name = word.strip().lower().replace(" ", "_").replace("-", "_")
+    if (own := own_model(word)) is not None:
+        return own
+    name = word_name(word)
     if name not in PRETRAINED:
         raise ModelError(f"there is no wake word called {word}", hint=_suggestion(name))
     return WakeModel(name, _existing(_models_folder() / f"{name}.tflite"), PRETRAINED_LICENCE)

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("device.cli.doctor", "say what is missing or wrong on this machine"),
     "config": ("device.cli.config", "check a configuration file, or print an example"),
     "devices": ("device.cli.devices", "list microphones and speakers"),
+    "wake": ("device.cli.wake_tune", "tune the wake word to this room"),
     "wake-words": ("device.cli.wake_words", "list the wake words and their licence"),
 }
 """name -> (module, one line of help)"""

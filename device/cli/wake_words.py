@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import argparse
 
-from device.audio.wake_models import LICENCE_NOTICE, PRETRAINED, find_wake_models
+from device.audio.wake_micro_models import find_micro_models
+from device.audio.wake_models import (
+    LICENCE_NOTICE,
+    MICRO_NOTICE,
+    MICRO_PRETRAINED,
+    PRETRAINED,
+    find_wake_models,
+)
 from device.cli.options import Subparsers
+
+STOP_NOTICE = (
+    "There is no pretrained stop word. Any word of the list, or a model of your own, becomes "
+    "one with [wake] stop_words. How well a word is heard in your room: parlor wake tune WORD."
+)
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -19,7 +31,14 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Raises ModelError when a model is not installed."""
     del args
+    micro = {model.word for model in find_micro_models(MICRO_PRETRAINED)}
+    print(f"{'word':<14}{'say':<14}{'engine':<15}{'confirm':<9}may be sold")
     for model in find_wake_models(PRETRAINED):
-        print(f"{model.word:<14}say {model.word.replace('_', ' ')!r}")
-    print(f"\n{LICENCE_NOTICE}")
+        both = model.word in micro
+        print(
+            f"{model.word:<14}{model.word.replace('_', ' '):<14}"
+            f"{'litert, micro' if both else 'litert':<15}{'yes' if both else 'no':<9}"
+            f"{'with engine = micro' if both else 'no'}"
+        )
+    print(f"\n{LICENCE_NOTICE}\n\n{MICRO_NOTICE}\n\n{STOP_NOTICE}")
     return 0

@@ -7,12 +7,11 @@ from device.commands import (
     Cue,
     FinishReply,
     PlayCue,
-    RunVad,
     SendToolResult,
     TruncateReply,
 )
+from device.core.manners import Manners
 from device.core.phases import Phase
-from device.core.turn import TurnState
 from device.events import (
     ErrorKind,
     PlaybackStarted,
@@ -26,7 +25,7 @@ from device.events import (
 )
 
 
-class Answering(TurnState):
+class Answering(Manners):
     """Handlers of everything that concerns replies and their playback."""
 
     def _on_reply_started(self, event: ReplyStarted, now: float) -> None:
@@ -34,6 +33,8 @@ class Answering(TurnState):
             self._out.append(CancelReply(event.reply_id))
             return
         self._guard.reply_started()
+        self._reply_text = ""
+        self.deadlines.drop("no_phrase")
         self.deadlines.set("no_reply", now + self._service.reply_timeout_s)
 
     def _on_reply_audio(self, event: ReplyAudioReceived, now: float) -> None:
@@ -43,6 +44,8 @@ class Answering(TurnState):
         if self._replies.awaited:
             self.deadlines.set("no_reply", now + self._service.reply_timeout_s)
         if self._replies.first_audio(event.reply_id):
+            self._stop_sign()
+            self._understood.understood()
             self._report("reply_audio_received", reply_id=event.reply_id)
             if self._log:
                 self._log.mark("reply_audio", now)
@@ -51,6 +54,10 @@ class Answering(TurnState):
         if not self._replies.is_current(event.reply_id):
             return
         self._guard.transcript(event.text, final=event.final)
+        if not event.final:
+            self._reply_text += event.text
+        elif event.text:
+            self._reply_text = event.text
         if event.final:
             if event.text:
                 self._toolbox.last_reply = event.text
@@ -94,6 +101,7 @@ class Answering(TurnState):
         if not self._replies.is_current(event.reply_id):
             return
         self._playing = event.reply_id
+        self.deadlines.drop("no_phrase")
         self._toolbox.told()
         self._playing_since = event.at
         self.deadlines.drop("follow_up_over")
@@ -117,6 +125,10 @@ class Answering(TurnState):
         if event.reply_id == self._playing:
             self._playing = ""
         if event.reason is StopReason.DONE:
+            if self._phrases.is_phrase(event.reply_id) and not self._replies.is_current(
+                event.reply_id
+            ):
+                return  # a sign that the reply comes
             self._replies.heard(event.reply_id)
             if self.phase in (Phase.SPEAKING, Phase.THINKING):
                 self._after_reply(now)
@@ -144,11 +156,7 @@ class Answering(TurnState):
         if self._replies.awaited or self._replies.unheard:
             if self.phase is Phase.SPEAKING:
                 self._move(Phase.THINKING)
+                self._await_reply(now, again=True)
             return
         self._toolbox.told()  # or the service had nothing to say of it: it stands
-        if self._ends_conversation or self._turn.follow_up_s == 0 or not self._link_open:
-            self._become_idle(now)
-        else:
-            self._move(Phase.FOLLOW_UP)
-            self._out.append(RunVad(True))
-            self.deadlines.set("follow_up_over", now + self._turn.follow_up_s)
+        self._follow_up(now)

@@ -32,6 +32,7 @@ from device.core.phases import Phase
 from device.core.start_up import StartUp
 from device.core.timers import Timers
 from device.core.tools import Toolbox
+from device.core.wake_actions import WAKE, wake_actions
 from device.events import (
     ButtonEdge,
     ButtonHeld,
@@ -66,15 +67,24 @@ _FROM_THE_EAR = (WakeDetected, SpeechStarted, SpeechEnded)
 class Appliance:
     """Everything the appliance knows about itself."""
 
-    def __init__(self, settings: Settings, now: float, start_up: StartUp | None = None) -> None:
-        """``start_up``: the parts that will tell of themselves; None: none is waited for."""
+    def __init__(
+        self,
+        settings: Settings,
+        now: float,
+        start_up: StartUp | None = None,
+        *,
+        says_on_request: bool = False,
+    ) -> None:
+        """``start_up``: the parts that will tell of themselves; None: none is waited for.
+        ``says_on_request``: the service says what ``RequestReply`` tells it to."""
         self._settings = settings
         self._start_up = start_up or StartUp()
         self._gestures = ButtonGestures(settings.board.hold_ms, settings.board.debounce_ms)
         self._timers = Timers()
         self._health = Health(settings.service.provider, now)
         self._toolbox = Toolbox(self._timers, settings.audio.volume_percent, self._health.facts)
-        self.conversation = Conversation(settings, self._toolbox)
+        self.conversation = Conversation(settings, self._toolbox, says_on_request=says_on_request)
+        self._actions = wake_actions(settings.wake)
         self._running = True
         self._ring_sounds = False
         self._own_sounds = OwnSounds()
@@ -111,6 +121,10 @@ class Appliance:
     def wants_reply(self, reply_id: str) -> bool:
         """Whether the samples of this reply are to be played."""
         return self.conversation.wants_reply(reply_id)
+
+    def wants_phrase(self, phrase_id: str) -> bool:
+        """Whether this phrase, now spoken, is still to be played."""
+        return self.conversation.wants_phrase(phrase_id)
 
     def begin(self, now: float) -> list[Command]:
         """The first commands after start."""
@@ -177,6 +191,8 @@ class Appliance:
                 ]
             case _ if self._health.muted and isinstance(event, _FROM_THE_EAR):
                 return []  # was on its way when the microphone closed
+            case WakeDetected(word=word) if self._actions.get(word, WAKE).stops:
+                return self._stop_word(event, now)
             case WakeDetected() if self._gestures.undecided:
                 return self._hold_back(event)
             case PlaybackStopped(reason=StopReason.ERROR):
@@ -220,6 +236,20 @@ class Appliance:
                     commands += self._decide(wake, now, wall)
             else:
                 commands += self._decide(gesture, now, wall)
+        return commands
+
+    def _stop_word(self, event: WakeDetected, now: float) -> list[Command]:
+        """Ends all that is under way, as a press does, and begins nothing."""
+        score = round(event.score, 3)
+        if self.conversation.is_own_voice(event, now):
+            return [Report("wake_suppressed", {"word": event.word, "score": score})]
+        commands: list[Command] = [Report("stop_word", {"word": event.word, "score": score})]
+        rang = self._timers.stop_ringing()
+        commands += [
+            Report("timer_stopped", {"timer_id": t.timer_id, "reason": "stop word"}) for t in rang
+        ]
+        if self.conversation.phase is not Phase.IDLE:
+            commands += self.conversation.abort(now, StopReason.WAKE)
         return commands
 
     def _hold_back(self, event: WakeDetected) -> list[Command]:

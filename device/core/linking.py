@@ -18,6 +18,7 @@ from device.commands import (
     PlayCue,
 )
 from device.core.answering import Answering
+from device.core.company import Outcome
 from device.core.phases import Phase
 from device.core.tails import Tail
 from device.events import ErrorKind, LineDrained, LinkClosed, LinkFailed, LinkOpened
@@ -57,6 +58,7 @@ class Linking(Answering):
 
     def _wait_for_link(self, now: float) -> None:
         self._link_failed = False
+        self._stop_sign()
         self.deadlines.drop("no_verdict")
         self._link_late_at = now + self._turn.waiting_cue_s
         self.deadlines.set("waiting_cue", self._link_late_at)
@@ -80,6 +82,7 @@ class Linking(Answering):
                 self._sent_late = True
                 self.deadlines.set("too_long", now + self._turn.longest_s)
         elif self.phase is Phase.THINKING and self._replies.awaited:
+            self._await_reply(now)
             self.deadlines.set("no_reply", now + self._service.reply_timeout_s)
         elif self.phase is Phase.IDLE:
             self.deadlines.set("idle_close", now + self._service.idle_close_s)
@@ -195,17 +198,24 @@ class Linking(Answering):
             waited_s = self._service.reply_timeout_s
             words = f"what the service says of the turn did not come through within {waited_s:g} s"
             hint = "the line is too slow or broken: check the network, then say it again"
+        says_so = self._drained and self._understood.not_taken(
+            now, addressed=self._addressed, speech_ms=self._speech_ms
+        )
         if self._drained and self._not_taken == 1:
             self._report("not_taken", detail=words, hint=hint)
         else:
             self._report("error", kind=kind.value, detail=words, hint=hint)
-        self._give_up(now, "no_verdict")
+        self._company.turn_over(Outcome.NOTHING)
+        self._give_up(now, "no_verdict", sorry=says_so)
 
-    def _give_up(self, now: float, reason: str) -> None:
-        """Listening ends without a turn."""
+    def _give_up(self, now: float, reason: str, *, sorry: bool = False) -> None:
+        """Listening ends without a turn. ``sorry``: say that nothing was understood."""
         self._close_uplink(reason, Tail.DROPPED)
         self._tails.disown()
-        self._out += [AbandonTurn(), PlayCue(Cue.GAVE_UP)]
+        self._out.append(AbandonTurn())
+        if sorry and self._apologise(now):
+            return
+        self._out.append(PlayCue(Cue.GAVE_UP))
         self._become_idle(now)
 
     def _due_waiting_cue(self, now: float) -> None:

@@ -42,9 +42,10 @@ MOVES: tuple[Move, ...] = (
     Move(_T, _I, "button, mute, time-out, error, or told to stop"),
     Move(_S, _F, "reply heard to its end"),
     Move(_S, _T, "heard to its end, more to come (tool result)"),
-    Move(_S, _L, "wake word over the reply"),
+    Move(_S, _L, "wake word or somebody speaks over the reply"),
     Move(_S, _I, "button, mute, error, speaker lost, or told to stop"),
     Move(_F, _L, "speech, wake word or button"),
+    Move(_F, _T, "nobody speaks: asks whether somebody is there"),
     Move(_F, _I, "silence or mute"),
 )
 

@@ -49,10 +49,21 @@ class Replies:
         """Replies of which samples have come, and may be expected to come."""
         return [reply_id for reply_id, r in self._current.items() if r.has_audio and not r.done]
 
+    @property
+    def any_heard(self) -> bool:
+        """Something of this exchange was played to its end."""
+        return any(r.heard for r in self._current.values())
+
     def expect(self) -> None:
         """A turn was committed: exactly one reply will begin, older ones are over."""
         self._current.clear()
         self._expected = 1
+
+    def expect_phrase(self, phrase_id: str) -> None:
+        """The device says something itself: the whole of it is on its way, as it were."""
+        self._current.clear()
+        self._expected = 0
+        self._current[phrase_id] = _Reply(has_audio=True, done=True)
 
     def expect_after(self, reply_id: str) -> None:
         """A tool was called in ``reply_id``: one more reply follows, however many calls."""

@@ -16,16 +16,22 @@ from device.commands import (
     PlayCue,
     Report,
     RunVad,
+    StopCue,
     StopUplink,
     WarmPlayback,
 )
+from device.core.around import SlowReply, StillThere
+from device.core.company import Television
 from device.core.deadlines import Deadlines
+from device.core.endpointing import EndOfTurn
 from device.core.phases import Phase
+from device.core.phrasebook import Phrasebook
 from device.core.replies import Replies
 from device.core.selfwake import SelfWakeGuard
 from device.core.tails import Tail, Tails
 from device.core.tools import Toolbox
 from device.core.turn_log import TurnLog
+from device.core.understood import Understood
 from device.events import ErrorKind, StopReason
 from device.settings import Settings
 
@@ -34,7 +40,19 @@ class TurnState:
     """State and shared moves. Handlers append to ``_out``; nothing here is called
     from outside the machine but ``apply`` and ``wants_reply``."""
 
-    def __init__(self, settings: Settings, toolbox: Toolbox) -> None:
+    def __init__(
+        self, settings: Settings, toolbox: Toolbox, *, says_on_request: bool = False
+    ) -> None:
+        """``says_on_request``: the service says what ``RequestReply`` tells it to."""
+        self._phrases = Phrasebook(settings.phrases, service_can=says_on_request)
+        self._sign = SlowReply(settings.turn)
+        self._still_there = StillThere(settings.turn, ask=True, goodbye=True)
+        self._company = Television(settings.turn)
+        # The built-in service answers what it did not understand with words of its own.
+        offline = settings.service.provider == "offline"
+        self._understood = Understood(service_says_so=offline)
+        self._end_of_turn = EndOfTurn(settings.turn)
+        self._reply_text = ""  # what the reply said, as far as is known
         self.apply(settings)
         self._service = settings.service
         self._capture_rate_hz = settings.audio.capture_rate_hz
@@ -50,6 +68,9 @@ class TurnState:
         self._replies = Replies()
         self._log: TurnLog | None = None
         self._speech_seen = False
+        self._addressed = False  # the wake word or the button opened this turn
+        self._speech_from: int | None = None  # the device's own detector hears speech since
+        self._speech_ms = 0  # it heard of it in this turn, up to the last pause
         self._pause_lasts_from = 0.0  # from then on it is a pause; infinite: speech
         self._waiting_cue_owed = False  # it was due while somebody spoke
         self._pressed_at: float | None = None  # held back: the press may yet become a hold
@@ -73,6 +94,7 @@ class TurnState:
     def apply(self, settings: Settings) -> None:
         """Take the live settings into force; the next deadline is set by them."""
         self._turn = settings.turn
+        self._end_of_turn.apply(settings.turn)
         self._vad = settings.vad
 
     def wants_reply(self, reply_id: str) -> bool:
@@ -81,6 +103,15 @@ class TurnState:
     def _move(self, target: Phase) -> None:
         self.phase = target
         self._undecided = False
+        if target is not Phase.THINKING:
+            self._stop_sign()
+
+    def _stop_sign(self) -> None:
+        """The reply comes, or nobody waits for it any more."""
+        self.deadlines.drop("slow_reply")
+        if self._sign.stop():
+            self._out.append(StopCue(Cue.WORKING))
+            self._phrases.withdraw()
 
     def _report(self, event: str, **fields: object) -> None:
         self._out.append(Report(event, fields))
@@ -90,7 +121,7 @@ class TurnState:
         if not self.uplink_open:
             return
         self.uplink_open = False
-        self.deadlines.drop("no_speech", "too_long", "end_of_turn")
+        self.deadlines.drop("no_speech", "too_long", "end_of_turn", "company")
         if self._pressed_at is not None:
             self._pressed_at = None  # the ear was not told to send yet
             return
@@ -116,7 +147,7 @@ class TurnState:
             self._out.append(CutPlayback(reason))
         self._abandon_replies(and_turn=untaken)
         self._out += self._toolbox.undo_untold()
-        self.deadlines.drop("no_reply", "no_verdict")
+        self.deadlines.drop("no_reply", "no_verdict", "no_phrase")
 
     def _abandon_replies(self, *, and_turn: bool = False) -> None:
         """Nobody wants them any more, those that have begun and those that will."""
@@ -126,6 +157,7 @@ class TurnState:
 
     def _become_idle(self, now: float) -> None:
         self._move(Phase.IDLE)
+        self._end_of_turn.new_conversation()
         self.deadlines.clear()
         self._out += [RunVad(False), WarmPlayback(False)]
         if self._link_open:

@@ -7,7 +7,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from device.audio.wake_models import LICENCE_NOTICE, WakeModel
+from device.audio.wake_models import (
+    LICENCE_NOTICE,
+    MICRO_NOTICE,
+    PRETRAINED_LICENCE,
+    WakeModel,
+)
 from device.doctor.check import Check, fail, ok, warn
 from device.errors import ParlorError
 from device.ports import VadEngine, WakeEngine
@@ -23,9 +28,12 @@ def check_wake_models(find: Callable[[], Sequence[WakeModel]]) -> Check:
         models = find()
     except ParlorError as error:
         return fail(name, error.args[0], error.hint)
-    words = ", ".join(model.word for model in models)
-    if any(model.licence for model in models):
+    words = ", ".join(dict.fromkeys(model.word for model in models))
+    licences = {model.licence for model in models} - {""}
+    if PRETRAINED_LICENCE in licences:
         return ok(name, f"{words}. {LICENCE_NOTICE}")
+    if licences:
+        return ok(name, f"{words}. {MICRO_NOTICE}")
     return ok(name, f"{words} (files of your own)")
 
 

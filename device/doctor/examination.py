@@ -148,7 +148,7 @@ def _engines(settings: Settings) -> list[Check]:
     from device.audio.wake_models import find_wake_models
     from device.doctor.engines import check_vad, check_voice, check_wake_engine, check_wake_models
     from device.hearing_factory import make_wake_engine
-    from device.local.espeak import Espeak
+    from device.voice.espeak import Espeak
 
     return [
         check_wake_models(lambda: find_wake_models(settings.wake.words)),

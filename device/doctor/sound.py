@@ -9,6 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from device.audio.mic_faults import ChannelFault
+from device.audio.mic_health import MicHealth
 from device.doctor.check import Check, Status, fail, ok, warn
 from device.errors import AudioError, DeviceBusyError
 
@@ -17,6 +19,12 @@ NO_CARD = (
     "`scripts/run --simulate` works without any"
 )
 LISTEN_S = 0.5
+LISTEN_CLOSELY_S = 5.0
+"""For the health of a microphone. With half the appliance's patience hum needs 4 s of it."""
+
+PACE = 0.5
+SETTLING_S = 0.5
+"""Microphones click and drift when they are opened; of so long nothing is judged."""
 
 
 class CardFacts(Protocol):
@@ -34,11 +42,14 @@ class CardFacts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a trial opening gave. ``frames`` and ``peak`` (0-32768) are of a microphone."""
+    """What a trial opening gave. ``frames``, ``peak`` (0-32768) and ``faults`` are of a
+    microphone, ``channels`` how many of its channels were listened to."""
 
     description: str
     frames: int = 0
     peak: int = 0
+    faults: tuple[ChannelFault, ...] = ()
+    channels: int = 1
 
 
 Try = Callable[[], Heard]
@@ -92,7 +103,17 @@ def check_pcm(capture: bool, attempt: Try) -> Check:
             f"{heard.description}, delivers only digital silence",
             "is it switched off? look with alsamixer (F4) at its capture switch and level",
         )
+    if heard.faults:
+        return _unwell(name, heard)
     return ok(name, f"{heard.description}, loudest sample now {heard.peak * 100 // 32768} %")
+
+
+def _unwell(name: str, heard: Heard) -> Check:
+    """Every fault in words; it fails when nothing is left that can be heard with."""
+    says = "; ".join((heard.description, *(fault.detail for fault in heard.faults)))
+    do = "; ".join(dict.fromkeys(fault.hint for fault in heard.faults))
+    unusable = {fault.channel for fault in heard.faults if fault.unusable}
+    return (fail if len(unusable) >= heard.channels else warn)(name, says, do)
 
 
 def _from_error(name: str, error: AudioError) -> Check:
@@ -111,17 +132,27 @@ def listen(
     *,
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
+    health: MicHealth | None = None,
+    channels: int = 1,
 ) -> tuple[int, int]:
-    """(frames, peak) of what the microphone delivers; ends early when it is not silent."""
-    until = monotonic() + seconds
+    """(frames, peak) of what the microphone delivers; ends early when it is not silent.
+
+    With ``health`` all of ``seconds`` are listened to, and it is told everything but the
+    first :data:`SETTLING_S`: int16 frames of ``channels``.
+    """
+    began = monotonic()
+    until = began + seconds
     frames = peak = 0
-    while monotonic() < until:
+    while (now := monotonic()) < until:
         count, data = pcm.read()
         if count > 0:
+            samples = np.frombuffer(data, dtype="<i2").reshape(-1, channels)
+            peak = max(peak, int(np.abs(samples.astype(np.int32)).max()))
+            if health is not None and now - began >= SETTLING_S:
+                health.observe(frames + count, monotonic())
+                health.hear(frames, samples)
             frames += count
-            samples = np.frombuffer(data, dtype="<i2").astype(np.int32)
-            peak = max(peak, int(np.abs(samples).max()))
-            if peak > 0 and frames > 1000:
+            if health is None and peak > 0 and frames > 1000:
                 break
         else:
             sleep(0.01)

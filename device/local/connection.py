@@ -34,8 +34,8 @@ from device.local.effects import (
 from device.local.listener import Heard, Listener
 from device.local.recognition.port import Recognition
 from device.local.session import Session
-from device.local.speaker import Speaker
 from device.local.utterer import Utterer
+from device.voice.speaker import Speaker
 
 QUEUE_BYTES = 64 * 1024
 BIG_MESSAGE = 64 * 1024  #: characters; parsed outside the loop

@@ -14,8 +14,8 @@ from device.local.effects import Hear, Outbox, Understand
 from device.local.item_reader import read_item
 from device.local.respondent import Respondent
 from device.local.shape import Json, RequestError, as_list, as_object, as_text, as_whole, require
-from device.local.synthesis import RATE_HZ as PCM_RATE_HZ
 from device.local.wire_audio import Decoder, Encoder
+from device.voice.synthesis import RATE_HZ as PCM_RATE_HZ
 
 RECOGNISER_RATE_HZ = 16_000
 

@@ -21,8 +21,8 @@ from device.local.connection import Connection
 from device.local.listener import Listener
 from device.local.respondent import Respondent, Understand
 from device.local.session import Limits, Session
-from device.local.speaker import Speaker
 from device.ports import VadEngine
+from device.voice.speaker import Speaker
 
 PATH = "/v1/realtime"
 DEFAULT_MODEL = "parlor-offline"

@@ -11,15 +11,13 @@ from dataclasses import dataclass, replace
 
 from device.audio.vad import SileroVad
 from device.local.chat import ChatEndpoint
-from device.local.espeak import Espeak
-from device.local.flite import Flite
 from device.local.listener import Listener
 from device.local.parent import ParentWatch
 from device.local.recognition.intents import understand
 from device.local.recognition.port import Recogniser
 from device.local.server import PATH, RealtimeServer, ServerOptions
-from device.local.speaker import Speaker
-from device.local.synthesis import Synthesiser
+from device.voice.engines import create_synthesiser
+from device.voice.speaker import Speaker
 
 SWITCH_INTERVAL_S = 0.0005
 
@@ -34,11 +32,6 @@ class ServiceOptions:
     chat_url: str = ""
     chat_model: str = ""
     parent_pid: int = 0
-
-
-def create_synthesiser(voice: str) -> Synthesiser:
-    """ "espeak" or "flite"; call it in the thread that will speak. Raises ModelError."""
-    return Flite() if voice == "flite" else Espeak()
 
 
 def create_recogniser(vocabulary: str) -> Recogniser:

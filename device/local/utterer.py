@@ -13,8 +13,8 @@ import contextlib
 from collections.abc import Callable
 
 from device.local.effects import Speak
-from device.local.speaker import Sentence, Speaker
-from device.local.synthesis import RATE_HZ
+from device.voice.speaker import Sentence, Speaker
+from device.voice.synthesis import RATE_HZ
 
 BURST_S = 1.0
 FIRST_DELTA_MS, DELTA_MS = 35, 100

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from device.audio.resample import StreamResampler
 from device.local.shape import RequestError
-from device.local.synthesis import RATE_HZ as PCM_RATE_HZ
 from device.ports import Samples
+from device.voice.synthesis import RATE_HZ as PCM_RATE_HZ
 
 RATE_HZ = 8000
 

@@ -56,6 +56,8 @@ class Capabilities:
     truncates: bool
     calls_tools: bool
     transcribes_user: bool
+    says_on_request: bool = False  #: ``RequestReply`` has its own voice say what we ask for
+    prefers: str = "echo_cancelled"  #: the uplink's sound: raw, echo_cancelled or cleaned
     resumes: bool = False
     session_cap_s: float | None = None
 

@@ -78,6 +78,7 @@ CAPABILITIES = Capabilities(
     truncates=True,
     calls_tools=True,
     transcribes_user=True,
+    says_on_request=True,
     session_cap_s=SESSION_CAP_S,
 )
 

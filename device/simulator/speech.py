@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.errors import ModelError, ScenarioError, SimulatorError
-from device.local.espeak_library import EspeakLibrary
 from device.simulator.scenario import Play, Say, Scenario
 from device.simulator.seam import end_in_text
 from device.simulator.wavfile import read_mono, resample, to_int16
+from device.voice.espeak_library import EspeakLibrary
 
 Samples = NDArray[np.int16]
 

@@ -10,16 +10,17 @@ import pytest
 
 DEVICE = Path(__file__).resolve().parents[2] / "device"
 
-VOCABULARY = {"events", "commands", "ports", "errors", "settings"}
+VOCABULARY = {"events", "kinds", "commands", "ports", "errors", "settings"}
 PURE = {"core", "audio", "providers"}
 #: Each layer may import those named, itself, and the vocabulary.
 MAY_IMPORT = {
     "core": set(),
     "audio": set(),
     "providers": set(),
-    "adapters": PURE | {"secrets"},
-    "local": {"audio"},
-    "simulator": {"audio", "local", "adapters"},
+    "voice": {"audio"},
+    "adapters": PURE | {"secrets", "voice"},
+    "local": {"audio", "voice"},
+    "simulator": {"audio", "voice", "local", "adapters"},
 }
 #: What a pure module must not touch.
 IMPURE = {
@@ -48,6 +49,7 @@ OWNERS = {
     "systemd": {"adapters"},
     "websockets": {"adapters", "local", "simulator", "cli", "fakes_link"},
     "pocketsphinx": {"local"},
+    "espeakng_loader": {"voice"},
     "openwakeword": {"adapters"},
 }
 

@@ -46,6 +46,12 @@ def test_wake_models_tell_their_licence() -> None:
     bundled = check_wake_models(lambda: [WakeModel("alexa", Path("a"), "CC BY-NC-SA 4.0")])
     assert bundled.status is Status.OK
     assert "CC BY-NC-SA 4.0" in bundled.says
+    micro = check_wake_models(lambda: [WakeModel("alexa", Path("a"), "Apache-2.0")])
+    assert "may be part of what is sold" in micro.says
+    both = [WakeModel("alexa", Path("a"), of) for of in ("CC BY-NC-SA 4.0", "Apache-2.0")]
+    confirmed = check_wake_models(lambda: both)
+    assert confirmed.says.startswith("alexa. ")
+    assert "not for a product that is sold" in confirmed.says
     own = check_wake_models(lambda: [WakeModel("computer", Path("c"))])
     assert "computer (files of your own)" in own.says
     missing = check_wake_models(raising(ModelError("no file", hint="run it")))

@@ -7,10 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from device.adapters.alsa import PcmRequest
 from device.adapters.alsa_cards import Card
-from device.doctor.check import Status
-from device.doctor.sound import Heard, check_cards, check_pcm, listen
+from device.audio.mic_faults import ChannelFault, FaultKind
+from device.audio.mic_health import MicHealth
+from device.doctor.check import Check, Status
+from device.doctor.sound import LISTEN_CLOSELY_S, PACE, Heard, check_cards, check_pcm, listen
 from device.errors import AudioError, DeviceBusyError, DeviceMissingError, FormatRefusedError
+from device.fakes_audio import FakeMicrophone as FakeCard
+from device.ports import Samples
+from tests.array import sounds
 from tests.cli.failing import raising
 
 USB = Card(0, "Device", "USB Audio", captures=True, plays=True)
@@ -105,3 +111,105 @@ def test_listening() -> None:
     assert hear([(-32, b""), (160, bytes(320))]) == (160, 0)
     assert hear([]) == (0, 0)
     assert hear([(600, loud * 200), (600, loud * 200), (600, loud * 200)])[0] == 1200, "enough"
+
+
+# --- its health --------------------------------------------------------------------------
+
+
+class Ticking:
+    """A clock that goes on by what is slept."""
+
+    def __init__(self) -> None:
+        self.now = 50.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def examined(sound: Samples, rate_hz: int = 16_000, true_hz: int | None = None) -> Check:
+    """The doctor's verdict on a microphone that hears ``sound``, int16 (n, channels)."""
+    clock, channels = Ticking(), sound.shape[1]
+    card = FakeCard(clock)
+    pcm = card.open(PcmRequest("mic", True, rate_hz, channels, rate_hz // 100, 50))
+    true_hz = true_hz or rate_hz
+    given = 0
+
+    class Hearing:
+        """The fake card's timing, ``sound`` in place of its counter."""
+
+        def read(self) -> tuple[int, bytes]:
+            nonlocal given
+            pcm.read()
+            count = min(
+                rate_hz // 100, int((clock.now - 50.0) * true_hz) - given, len(sound) - given
+            )
+            given += max(count, 0)
+            return max(count, 0), sound[given - max(count, 0) : given].tobytes()
+
+    health = MicHealth(rate_hz, range(channels), pace=PACE)
+    frames, peak = listen(
+        Hearing(),
+        LISTEN_CLOSELY_S,
+        monotonic=clock.monotonic,
+        sleep=clock.sleep,
+        health=health,
+        channels=channels,
+    )
+    return check_pcm(True, lambda: Heard("m: 16000 Hz", frames, peak, health.faults, channels))
+
+
+@pytest.mark.parametrize(
+    ("fault", "says", "do"),
+    [
+        (sounds.dead, "channel 1 of the microphone gives only digital silence", "its cable"),
+        (sounds.stuck, "channel 1 of the microphone always gives the value -32768", "wiring"),
+        (sounds.offset, "has a direct voltage of +9 % of full scale", "supply"),
+        (sounds.hum(50.0), "hums at 50 Hz", "mains cables"),
+        (sounds.hum(60.0), "hums at 60 Hz", "mains cables"),
+        (sounds.clipping, "is overdriven", "lower its capture level"),
+        (sounds.dropping_out, "dropped out", "USB socket"),
+    ],
+)
+def test_each_fault_of_a_channel_is_said_with_what_to_do(
+    fault: sounds.Fault, says: str, do: str
+) -> None:
+    voice = sounds.babble(6.0, 900.0, 4)
+    check = examined(sounds.frames(voice, fault(voice, 16_000)))
+    assert (check.name, check.status) == ("microphone", Status.WARN)
+    assert says in check.says
+    assert do in check.do
+    assert "channel 0" not in check.says
+
+
+def test_a_microphone_that_is_well_passes() -> None:
+    assert examined(sounds.frames(sounds.noise(6.0, 3.0))).status is Status.OK
+    assert (
+        examined(sounds.frames(*[sounds.babble(6.0, 900.0, n) for n in (1, 2)])).status is Status.OK
+    )
+
+
+def test_nothing_left_to_hear_with_is_a_failure() -> None:
+    check = examined(np.full((6 * 16_000, 1), -1, np.int16))
+    assert (check.status, "only digital silence" in check.says) == (Status.FAIL, True)
+
+
+def test_a_microphone_that_runs_at_another_rate_is_said() -> None:
+    check = examined(sounds.frames(sounds.noise(6.0, 30.0)), true_hz=15_200)
+    assert check.status is Status.WARN
+    assert "runs at 15" in check.says
+    assert "instead of 16000 Hz" in check.says
+    assert "capture_rate_hz" in check.do
+
+
+def test_a_hint_for_several_channels_is_given_once() -> None:
+    faults = tuple(
+        ChannelFault(n, FaultKind.HUM, f"channel {n} hums", "move the cable", 0) for n in (0, 1)
+    )
+    check = check_pcm(True, lambda: Heard("m", 80_000, 900, faults, 2))
+    assert (check.says, check.do) == ("m; channel 0 hums; channel 1 hums", "move the cable")

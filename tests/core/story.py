@@ -32,13 +32,13 @@ WALL = 1_800_000_000.0
 class Story:
     """Drives an appliance's core with its own clock; deadlines are met on the way."""
 
-    def __init__(self, **sections: dict[str, object]) -> None:
+    def __init__(self, *, says_on_request: bool = False, **sections: dict[str, object]) -> None:
         settings = Settings()
         for name, values in sections.items():
             settings = replace(settings, **{name: replace(getattr(settings, name), **values)})
         self.settings = settings
         self.now = 100.0
-        self.core = Appliance(settings, self.now)
+        self.core = Appliance(settings, self.now, says_on_request=says_on_request)
         self.said: list[Command] = list(self.core.begin(self.now))
 
     @property
@@ -94,6 +94,12 @@ class Story:
     def speaking(self, reply: str = "r1", item: str = "i1") -> Story:
         self.thinking().happens(ReplyStarted(reply), ReplyAudioReceived(reply, item, 2000.0))
         self.happens(PlaybackStarted(reply, self.now))
+        return self
+
+    def thinking_again(self, reply: str, item: str) -> Story:
+        """Who is being listened to is answered."""
+        self.happens(ServiceSpeechStarted(), TurnCommitted(f"for {reply}"), ReplyStarted(reply))
+        self.happens(ReplyAudioReceived(reply, item, 2000.0), PlaybackStarted(reply, self.now))
         return self
 
     def heard_to_the_end(self, reply: str = "r1", item: str = "i1") -> list[Command]:

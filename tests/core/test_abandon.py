@@ -82,7 +82,7 @@ def test_a_verdict_that_is_long_in_coming_is_waited_for_with_a_cue() -> None:
     assert cues(story.passes(0.2)) == [Cue.WAITING]
     assert cues(story.passes(WAITING_AGAIN_S)) == [Cue.WAITING]
     story.happens(ServiceSpeechStarted(), TurnCommitted("u1"))
-    assert cues(story.passes(WAITING_AGAIN_S)) == []
+    assert Cue.WAITING not in cues(story.passes(WAITING_AGAIN_S))
 
 
 def test_a_verdict_that_comes_at_once_is_waited_for_in_silence() -> None:

@@ -48,7 +48,7 @@ def test_a_slow_link_gives_a_cue_and_then_gives_up_but_keeps_trying() -> None:
 
 def spoke_while_the_link_was_down() -> Story:
     """Between 0.5 s and 1.5 s after the wake word; it is 1.5 s."""
-    story = Story()
+    story = Story(phrases={"not_understood": ""})
     story.happens(wake())
     story.passes(0.5)
     story.happens(SpeechStarted(24000))

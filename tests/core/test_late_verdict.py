@@ -39,7 +39,7 @@ GAVE_UP = PlayCue(Cue.GAVE_UP)
 
 def unanswered() -> Story:
     """Somebody spoke, ``no_speech_s`` ago; the link is open, the service silent."""
-    story = Story().listening()
+    story = Story(phrases={"not_understood": ""}).listening()
     story.happens(SpeechStarted(17000), SpeechEnded(40000))
     commands = story.passes(story.settings.turn.no_speech_s)
     assert kinds(commands) == ["StopUplink", "RunVad", "DrainLine"]
@@ -68,7 +68,7 @@ def test_a_verdict_that_was_on_its_way_is_believed() -> None:
 
 
 def test_a_verdict_in_the_moment_before_the_ear_stopped_is_believed() -> None:
-    story = Story().listening()
+    story = Story(phrases={"not_understood": ""}).listening()
     story.happens(SpeechStarted(17000), SpeechEnded(40000))
     story.passes(5.0)
     story.happens(TurnCommitted("u"))
@@ -114,7 +114,7 @@ def test_on_an_idle_line_nobody_waits_longer_than_a_moment() -> None:
 
 
 def test_silence_without_speech_is_no_error() -> None:
-    story = Story().listening()
+    story = Story(phrases={"not_understood": ""}).listening()
     assert GAVE_UP in story.passes(5.1)
     assert story.reports("error") == []
     assert DrainLine(1) not in story.said
@@ -159,7 +159,7 @@ def test_the_button_ends_the_wait() -> None:
 
 
 def test_speech_whose_beginning_was_hidden_is_speech() -> None:
-    story = Story().listening()
+    story = Story(phrases={"not_understood": ""}).listening()
     story.happens(SpeechEnded(40000))
     assert DrainLine(1) in story.passes(5.0)
 

@@ -15,8 +15,8 @@ from device.audio.lanes import UplinkLane
 from device.errors import ModelError
 from device.events import Event, Part, PartDegraded, PartReady, UplinkAudio, UplinkStopped
 from device.ports import Samples
+from tests.hearing.ear_rig import PATIENCE_S, BreakingWake, Rig, mic, with_sample
 from tests.hearing.fakes import LOUD, FakeVad, make_hearing
-from tests.hearing.test_ear import PATIENCE_S, BreakingWake, Rig, mic, with_sample
 
 BAD = with_sample(-LOUD)  # the engine breaks on it
 

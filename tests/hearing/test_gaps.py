@@ -9,13 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.audio.chunks import Chunks
-from device.audio.far_end import FarEnd, FarEndReports
 from device.audio.hearing import SHORT_GAP_MS
-from device.audio.lanes import WakeLane
 from device.audio.polyphase import LowDelayResampler
 from device.audio.preroll import PrerollRing
-from device.audio.wake import CHUNK_SAMPLES, WakeGate
-from device.audio.wake_echo import WakeEcho
+from device.audio.wake import CHUNK_SAMPLES
 from device.events import SpeechStarted, UplinkAudio, WakeDetected
 from device.ports import Samples
 from device.settings import VadSettings
@@ -123,36 +120,6 @@ def test_the_wake_word_hears_both_sides_of_a_short_gap_and_names_the_right_frame
     expected = LowDelayResampler(16_000 * scale, 16_000).process(kept)
     heard = np.concatenate(wake.chunks)
     assert np.array_equal(heard, expected[: len(heard)])
-
-
-class RecordingEcho(WakeEcho):
-    """Takes nothing out, and notes what it was given."""
-
-    def __init__(self) -> None:
-        super().__init__(FarEnd(16_000, 1), FarEndReports(), rate_hz=16_000)
-        self.given: list[int] = []
-        self.restarts = 0
-
-    def clean(self, chunk: Samples, first_frame: int) -> Samples:
-        self.given.append(first_frame)
-        return chunk
-
-    def restart(self) -> None:
-        self.restarts += 1
-
-
-def test_a_chunk_with_a_gap_in_it_is_not_matched_with_the_echo_reference() -> None:
-    ring, echo, wake = PrerollRing(50_000), RecordingEcho(), FakeWake()
-    lane = WakeLane(ring, 16_000, wake, WakeGate(16_000), echo)
-    ring.append(microphone(2000))
-    lane.advance()
-    lane.resume(2300)
-    ring.restart(2300)
-    ring.append(microphone(3000))
-    lane.advance()
-    assert echo.given == [0, 2560 + 300]
-    assert echo.restarts == 1
-    assert len(wake.chunks) == 3
 
 
 def test_the_vad_keeps_the_chunk_that_a_gap_broke() -> None:

@@ -8,7 +8,7 @@ import pytest
 from device.audio.format import samples_of
 from device.audio.polyphase import LowDelayResampler
 from device.events import UplinkAudio, UplinkStopped
-from tests.hearing.test_ear import Rig, mic
+from tests.hearing.ear_rig import Rig, mic
 
 
 @pytest.mark.parametrize(("held_back", "begin"), [(2_240, 13_760), (12_800, 3_200), (99_999, 0)])

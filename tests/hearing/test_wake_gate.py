@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.audio.wake import CHUNK_SAMPLES, WakeGate, warm_up_noise
+from device.audio.wake import CHUNK_SAMPLES, LateScores, WakeGate, warm_up_noise
 from device.events import WakeDetected
 
 CHUNK = 1280
@@ -61,6 +61,20 @@ def test_settings_change_while_it_runs() -> None:
     assert run(gate, [0.6]) == []
     gate.tune(threshold=0.5, patience=1, refractory_s=1.5)
     assert gate.update({"word": 0.6}, 2 * CHUNK)
+
+
+def test_an_engine_that_is_late_means_an_earlier_chunk() -> None:
+    for rate_hz in (16_000, 48_000):
+        gate, chunk = WakeGate(rate_hz), CHUNK * rate_hz // 16_000
+        found = []
+        for number, score in enumerate([0.0] * 5 + [0.7, 0.9]):
+            found += gate.update(LateScores({"word": score}, 240), (number + 1) * chunk)
+        assert found == [WakeDetected("word", 0.7, 3 * chunk)]
+
+
+def test_no_word_ended_before_the_first_frame() -> None:
+    [found] = WakeGate(16_000).update(LateScores({"word": 0.9}, 240), CHUNK)
+    assert found.at_frame == 0
 
 
 def test_reset_ends_the_refractory_time() -> None:

@@ -8,12 +8,16 @@ import pytest
 
 from device.audio.wake_models import (
     LICENCE_NOTICE,
+    MICRO_NOTICE,
+    MICRO_PRETRAINED,
     PRETRAINED,
     WakeModel,
     feature_models,
     find_wake_models,
 )
+from device.audio.wake_words import wake_models
 from device.errors import ModelError
+from device.settings import WakeSettings
 
 
 def test_every_pretrained_word_has_its_file_and_licence() -> None:
@@ -30,6 +34,27 @@ def test_the_package_of_the_models_is_not_imported() -> None:
 def test_a_shop_is_told() -> None:
     assert "CC BY-NC-SA 4.0" in LICENCE_NOTICE
     assert "not for a product that is sold" in LICENCE_NOTICE
+
+
+def test_a_shop_is_told_of_the_words_that_may_be_sold() -> None:
+    assert 'engine = "micro"' in LICENCE_NOTICE
+    assert "Apache-2.0" in MICRO_NOTICE
+    assert all(word in MICRO_NOTICE for word in MICRO_PRETRAINED)
+
+
+@pytest.mark.parametrize(
+    ("settings", "licences"),
+    [
+        (WakeSettings(), ["CC BY-NC-SA 4.0"]),
+        (WakeSettings(engine="micro"), ["Apache-2.0"]),
+        (WakeSettings(confirm=True), ["CC BY-NC-SA 4.0", "Apache-2.0"]),
+        (WakeSettings(engine="micro", confirm=True), ["CC BY-NC-SA 4.0", "Apache-2.0"]),
+    ],
+)
+def test_the_models_of_the_settings_are_those_that_are_loaded(
+    settings: WakeSettings, licences: list[str]
+) -> None:
+    assert [model.licence for model in wake_models(settings)] == licences
 
 
 @pytest.mark.parametrize("written", ["Hey Jarvis", "hey-jarvis", " hey_jarvis "])

@@ -23,7 +23,7 @@ from device.events import (
     UplinkAudio,
     WakeDetected,
 )
-from device.fakes import FakeEar, FakePanel, FakePlayback, FakeTimeline
+from device.fakes import FakeEar, FakePanel, FakePhraseSpeaker, FakePlayback, FakeTimeline
 from device.mailbox import Mailbox
 from device.providers.base import SessionSpec
 from device.providers.openai_realtime import OpenAIRealtime
@@ -100,8 +100,10 @@ def test_a_service_that_appears_late_hears_the_whole_question() -> None:
             playback=playback,
             panel=FakePanel(),
             link=link,
+            phrases=FakePhraseSpeaker(mailbox.post),
             timeline=timeline,
             downlink_rate_hz=24000,
+            choose_persona=lambda _persona: None,
             show_status=lambda _text: None,
             tell_ready=lambda _states: None,
         )

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device.local.espeak import Espeak
-from device.local.synthesis import Samples
+from device.voice.espeak import Espeak
+from device.voice.synthesis import Samples
 
 PHRASES = {
     "time": "what time is it",

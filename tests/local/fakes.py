@@ -19,9 +19,9 @@ from device.local.listener import Listener
 from device.local.recognition.intents import understand
 from device.local.recognition.port import Recognition, Refusal
 from device.local.server import RealtimeServer, ServerOptions
-from device.local.speaker import Speaker
-from device.local.synthesis import RATE_HZ, Sink
 from device.ports import Samples
+from device.voice.speaker import Speaker
+from device.voice.synthesis import RATE_HZ, Sink
 
 Json = dict[str, Any]
 

@@ -9,9 +9,9 @@ import pytest
 
 from device.errors import ModelError
 from device.local import phrases
-from device.local.espeak import VOICES, Espeak
-from device.local.flite import Flite
-from device.local.synthesis import RATE_HZ, LeadTrimmer, Samples, Synthesiser
+from device.voice.espeak import VOICES, Espeak
+from device.voice.flite import Flite
+from device.voice.synthesis import RATE_HZ, LeadTrimmer, Samples, Synthesiser
 
 TEXT = "It is five past two in the afternoon."
 

@@ -10,8 +10,8 @@ import pytest
 from device.errors import ModelError
 from device.local.listener import Listener
 from device.local.recognition.port import Recognition
-from device.local.speaker import Sentence, Speaker
-from device.local.synthesis import Samples, Sink
+from device.voice.speaker import Sentence, Speaker
+from device.voice.synthesis import Samples, Sink
 from tests.local.fakes import FakeRecogniser, FakeSynthesiser
 
 Answers = queue.Queue[tuple[Recognition | None, str]]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from device.audio.earcons import LOOPING, earcon
 from device.audio.headroom import Headroom
@@ -23,7 +24,8 @@ def test_earcons_are_soft_short_and_without_clicks(cue: Cue, rate_hz: int) -> No
     assert 0.1 < samples.size / rate_hz < 2.0
     sounding = samples[samples != 0]
     level_db = 20 * np.log10(np.sqrt(np.mean(sounding**2)) / 32768)
-    assert -23 < level_db < (-13 if cue in LOOPING else -19)
+    softest, loudest = {Cue.RING: (-17, -13), Cue.WORKING: (-31, -25)}.get(cue, (-23, -19))
+    assert softest < level_db < loudest
     assert abs(samples[0]) < 20 and abs(samples[-1]) < 20
     # Nothing steeper than the steepest slope of the tones themselves.
     steepest = np.pi * 2 * 2 * 1175 / rate_hz * 32768 * 0.3
@@ -33,6 +35,36 @@ def test_earcons_are_soft_short_and_without_clicks(cue: Cue, rate_hz: int) -> No
 def test_earcons_differ() -> None:
     sounds = {earcon(cue, 16000).tobytes() for cue in Cue}
     assert len(sounds) == len(Cue)
+
+
+def test_the_sign_that_an_answer_is_on_its_way_is_short_soft_and_of_its_own_kind() -> None:
+    working, waiting = (earcon(cue, 48000).astype(float) for cue in (Cue.WORKING, Cue.WAITING))
+    assert working.size <= 0.4 * 48000 and Cue.WORKING not in LOOPING
+    # It swells: the first 5 ms are 20 dB below its loudest, where the waiting cue is there at once.
+    assert np.abs(working[:240]).max() < 0.1 * np.abs(working).max()
+    assert np.abs(waiting[:240]).max() > 0.5 * np.abs(waiting).max()
+    # Lower than the waiting cue throughout, and quieter.
+    assert _centroid_hz(working) < 0.8 * _centroid_hz(waiting)
+    assert np.abs(working).max() < 0.7 * np.abs(waiting).max()
+
+
+def test_a_sign_that_is_stopped_fades_and_has_ended() -> None:
+    mixer = Mixer(48000, 1, 100)
+    mixer.play(Cue.WORKING)
+    heard = mixer.render(4800)
+    mixer.stop(Cue.WORKING)
+    mixer.stop(Cue.WORKING)
+    rest = mixer.render(4800)
+    samples = np.frombuffer(heard.data + rest.data, np.int16).astype(int)
+    assert not heard.ended_cues and rest.ended_cues == (Cue.WORKING,)
+    assert samples[:4800].any() and not samples[4800 + 480 :].any()
+    assert np.abs(np.diff(samples)).max() < 300
+    assert not mixer.has_cue
+
+
+def _centroid_hz(samples: NDArray[np.float64]) -> float:
+    power = np.abs(np.fft.rfft(samples)) ** 2
+    return float(np.sum(power * np.fft.rfftfreq(samples.size, 1 / 48000)) / np.sum(power))
 
 
 def test_loudness_scale() -> None:

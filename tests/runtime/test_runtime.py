@@ -43,7 +43,15 @@ from device.events import (
     UplinkStopped,
     WakeDetected,
 )
-from device.fakes import FakeClock, FakeEar, FakePanel, FakePlayback, FakeSession, FakeTimeline
+from device.fakes import (
+    FakeClock,
+    FakeEar,
+    FakePanel,
+    FakePhraseSpeaker,
+    FakePlayback,
+    FakeSession,
+    FakeTimeline,
+)
 from device.mailbox import Mailbox
 from device.runtime import Runtime
 from device.settings import Settings
@@ -61,6 +69,7 @@ class House:
         self.playback = FakePlayback(self.mailbox.post)
         self.panel = FakePanel()
         self.link = FakeSession()
+        self.phrases = FakePhraseSpeaker(self.mailbox.post)
         self.timeline = FakeTimeline()
         self.statuses: list[str] = []
         self.ready: list[tuple[str, ...]] = []
@@ -76,8 +85,10 @@ class House:
             playback=self.playback,
             panel=self.panel,
             link=self.link,
+            phrases=self.phrases,
             timeline=self.timeline,
             downlink_rate_hz=24000,
+            choose_persona=lambda _persona: None,
             show_status=self.statuses.append,
             tell_ready=self.ready.append,
         )

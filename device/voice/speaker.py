@@ -1,4 +1,4 @@
-"""The voice worker: one thread that owns the synthesiser, for all connections.
+"""The voice worker: one thread that owns the synthesiser, for all who want something said.
 
 Sentences are taken in the order they were asked for. A sentence takes some tens
 of milliseconds, so a long reply holds up nobody: its next sentence queues again.
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from device.errors import ParlorError
-from device.local.synthesis import Samples, Synthesiser
+from device.voice.synthesis import Samples, Synthesiser
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ class Speaker:
         return self._default_voice
 
     def say(self, sentence: Sentence) -> None:
+        """Any thread. Where the synthesiser could not be loaded, ``on_done`` says so."""
         self._jobs.put(sentence)
 
     def stop(self) -> None:
@@ -75,19 +76,28 @@ class Speaker:
             self._thread.join(1.0)
 
     def _run(self) -> None:
+        synthesiser = self._load()
+        while (sentence := self._jobs.get()) is not None:
+            if sentence.stopped:
+                continue
+            if synthesiser is not None:
+                _speak(synthesiser, sentence)
+            else:
+                sentence.on_done(str(self._failure))
+        if synthesiser is not None:
+            synthesiser.close()
+
+    def _load(self) -> Synthesiser | None:
         try:
             synthesiser = self._create()
             self._default_voice = synthesiser.voices[0]
             synthesiser.speak("a", lambda _samples: True)  # warm: loads the voice's data
-        except Exception as error:  # noqa: BLE001 - raised in wait_loaded
+            return synthesiser
+        except Exception as error:  # noqa: BLE001 - raised in wait_loaded, told to who asks
             self._failure = error
-            return
+            return None
         finally:
             self._loaded.set()
-        while (sentence := self._jobs.get()) is not None:
-            if not sentence.stopped:
-                _speak(synthesiser, sentence)
-        synthesiser.close()
 
 
 def _speak(synthesiser: Synthesiser, sentence: Sentence) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from device.audio.resample import StreamResampler
 from device.errors import ModelError
-from device.local.synthesis import RATE_HZ, LeadTrimmer, Sink
+from device.voice.synthesis import RATE_HZ, LeadTrimmer, Sink
 
 VOICES = ("slt", "rms", "awb", "kal16")
 _HEADER_BYTES = 44
@@ -23,7 +23,7 @@ _TIMEOUT_S = 20.0
 
 
 class Flite:
-    """A :class:`device.local.synthesis.Synthesiser`.
+    """A :class:`device.voice.synthesis.Synthesiser`.
 
     Raises ModelError at once when flite is not installed.
     """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from device.audio.resample import StreamResampler
-from device.local.espeak_library import Block, EspeakLibrary
-from device.local.synthesis import RATE_HZ, LeadTrimmer, Sink
+from device.voice.espeak_library import Block, EspeakLibrary
+from device.voice.synthesis import RATE_HZ, LeadTrimmer, Sink
 
 _WORDS_PER_MINUTE = 165
 _SLOWEST_WPM, _FASTEST_WPM = 80, 450
@@ -24,9 +24,15 @@ VOICES = {
 
 
 class Espeak:
-    """A :class:`device.local.synthesis.Synthesiser`. Create it in the thread that speaks."""
+    """A :class:`device.voice.synthesis.Synthesiser`. Create it in the thread that speaks."""
 
-    def __init__(self, library: Path | None = None, data: Path | None = None) -> None:
+    def __init__(
+        self, library: Path | None = None, data: Path | None = None, language: str = "en"
+    ) -> None:
+        """``language`` (ISO 639-1) is what the default voice speaks. One that espeak-ng does
+        not know is a ModelError when something is said."""
+        english = language.lower() in {"", "en"}
+        self._default = next(iter(VOICES.values())) if english else language.lower()
         self._library = EspeakLibrary(_BLOCK_MS, library, data)
         self._resampler = StreamResampler(self._library.rate_hz, RATE_HZ, "HQ")
 
@@ -35,7 +41,7 @@ class Espeak:
         return tuple(VOICES)
 
     def speak(self, text: str, sink: Sink, *, voice: str = "", speed: float = 1.0) -> None:
-        self._library.choose(VOICES.get(voice, next(iter(VOICES.values()))))
+        self._library.choose(VOICES.get(voice, self._default))
         wpm = min(_FASTEST_WPM, max(_SLOWEST_WPM, round(_WORDS_PER_MINUTE * speed)))
         self._library.set_speed(wpm)
         self._resampler.reset()

@@ -2,7 +2,7 @@
 
 A synthesiser turns one sentence into 24 kHz samples, handing them over as they
 are made, and stops within a callback when told to. It belongs to one thread:
-:class:`device.local.speaker.Speaker` owns it.
+:class:`device.voice.speaker.Speaker` owns it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,34 @@
+"""What the ear tells of its own troubles, in words."""
+
+from __future__ import annotations
+
+import logging
+
+from device.events import NO_WAKE_WORD, WAKE_WORD_MISSING, Part, PartDegraded
+
+log = logging.getLogger(__name__)
+
+
+def tell_of_losses(periods: int) -> None:
+    """In a thread of its own."""
+    log.warning(
+        "hearing: %d periods of microphone sound were dropped unheard, because wake word and "
+        "speech detection fell too far behind: see with `top` what keeps the processor busy",
+        periods,
+    )
+
+
+def ear_degraded(error: Exception, backoff_s: float) -> PartDegraded:
+    return PartDegraded(
+        Part.WAKE,
+        "wake word restarting",
+        f"listening failed: {type(error).__name__}: {error}",
+        f"it is tried again in {backoff_s:g} s",
+    )
+
+
+def no_wake_word(error: Exception, words: tuple[str, ...]) -> PartDegraded:
+    """``words`` are those that are heard all the same."""
+    state = WAKE_WORD_MISSING if words else NO_WAKE_WORD
+    hint = f"meanwhile use {', '.join(words) or 'the button'}; the model is tried again by itself"
+    return PartDegraded(Part.WAKE, state, str(error), hint)

@@ -1,0 +1,358 @@
+"""The echo canceller as the ear sees it: microphones in, microphones without the device out.
+
+Per channel: a high-pass; the linear Kalman canceller (``echo.py``), whose reference is bent
+as the speaker bends it (``saturation.py``), aligned (``alignment.py``, ``delay.py``) and
+resampled to the microphone's clock (``skew.py``); then WebRTC's AEC3 and the gate that
+decides how much of which is heard (``echo_gate.py``).
+
+While nothing is played, and its echo has died away, only the high-pass remains. The output
+is late by a constant, whatever is done, so that no stream is ever spliced out of line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.audio.aec3 import LATENCY_SAMPLES, WARM_BLOCKS, Aec3
+from device.audio.alignment import Alignment
+from device.audio.delay import DelayFinder
+from device.audio.echo import BLOCK_SAMPLES, RATE_HZ, EchoCanceller, Signal, Spectra
+from device.audio.echo_gate import EchoGate, Powers, decibels
+from device.audio.far_end import FarEnd, FarEndReports
+from device.audio.first_frame import FirstFrame
+from device.audio.format import frames_in
+from device.audio.high_pass import HighPass
+from device.audio.reference import Reference
+from device.audio.saturation import Saturation
+from device.audio.skew import SkewTracker
+from device.ports import Samples
+
+HANGOVER_MS = 300
+"""How long the echo outlives the playback: the filter's tail and a little."""
+
+PREPARE_MS = 80
+"""So long before a sound AEC3 is fed, so that it has nothing old left in it."""
+
+WAKE_OPEN = 0.3
+"""The wake word hears at least so much of the linear output: it asks for a word, not for a
+voice, and what AEC3 takes away costs it words."""
+
+COMFORTABLE_SAMPLES = (16, 1200)
+"""Where the direct sound may lie in the learnt path before the reference is moved."""
+
+HOME_SAMPLES = 128
+"""Where it is moved to."""
+
+SAME_SAMPLES = 2
+"""A delay that is off by no more is the same."""
+
+_FULL_SCALE = 32768.0
+_SILENT_DB = -120.0
+_RAMP = (1 + np.arange(BLOCK_SAMPLES)) / BLOCK_SAMPLES
+
+
+@dataclass(frozen=True, slots=True)
+class EchoFacts:
+    """After a call. ``levels``: float32 (blocks, 4), dBFS of far end, microphone, linear
+    output and output, of the first channel and the blocks of that call."""
+
+    active: bool  #: something is played, or echoes
+    converged: bool  #: the echo path is known; False: ask for more evidence of a voice
+    delay_ms: float  #: of the sound against what the time stamps say, with its way
+    skew_ppm: float  #: speaker's clock against the microphone's
+    erle_db: float  #: how much of the echo the linear canceller removes
+    residual_db: float  #: dBFS: echo that is to be expected in the output now
+    levels: NDArray[np.float32]
+
+
+class Suppressor(Protocol):
+    """What takes the rest of the echo from one channel (:class:`Aec3`)."""
+
+    def block(self, near: Samples, far: Samples) -> Samples: ...
+
+
+class EchoStage:
+    """Cancels the echo of what ``far_end`` has played. Pure; ear thread only.
+
+    ``rate_hz`` is the microphone's capture rate, in which frames are counted; samples are at
+    16 kHz. Raises :class:`device.errors.ModelError` when AEC3 cannot be loaded.
+    """
+
+    latency_samples = LATENCY_SAMPLES
+    """Output sample i belongs to input sample i - latency_samples, always."""
+
+    def __init__(
+        self,
+        far_end: FarEnd,
+        reports: FarEndReports,
+        *,
+        rate_hz: int,
+        channels: int = 1,
+        suppressors: Sequence[Suppressor] | None = None,
+    ) -> None:
+        self._far_end, self._reports, self._rate_hz = far_end, reports, rate_hz
+        self._channels = channels
+        self._suppressors: Sequence[Suppressor] = (
+            suppressors if suppressors is not None else [Aec3() for _ in range(channels)]
+        )
+        self._clock = FirstFrame(rate_hz)
+        self._alignment = Alignment()
+        self._reference = Reference(far_end)
+        self._high_pass, self._far_high_pass = HighPass(channels), HighPass(1)
+        self._canceller = EchoCanceller(channels=channels)
+        self._saturation = Saturation(self._canceller.partitions)
+        self._skew, self._finder = SkewTracker(), DelayFinder()
+        self._gate = EchoGate(channels)
+        self._late: Signal = np.zeros((channels, LATENCY_SAMPLES), np.float32)
+        self._home: int | None = None  # samples, where the direct sound lies in the path
+        self._searching = True
+        self._path_before: Spectra | None = None
+        self._active = False
+        self._active_blocks = 0
+        self._erle_db = 0.0
+        self._wake: Samples = np.zeros((0, channels), np.int16)
+        self._facts = self._told([])
+
+    @property
+    def facts(self) -> EchoFacts:
+        """Of the last call."""
+        return self._facts
+
+    @property
+    def for_wake(self) -> Samples:
+        """The last call's output for the wake word, same shape: more of a person who speaks
+        softly over the device, and a little more echo."""
+        return self._wake
+
+    def observe(self, end_frame: int, at: float) -> None:
+        """The capture period up to ``end_frame`` came at ``at`` (s, CLOCK_MONOTONIC)."""
+        self._clock.observe(end_frame, at)
+
+    def restart(self) -> None:
+        """The capture was interrupted: its next block does not join the last one. What was
+        learnt of the room stays."""
+        self._clock.restart()
+        self._alignment.restart()
+        self._high_pass.reset()
+        self._late[:] = 0
+        self._rest()
+
+    def process(self, near: Samples, first_frame: int) -> Samples:
+        """``near`` (n, channels) int16 at 16 kHz, n a multiple of 160, begins with capture
+        frame ``first_frame``. Returns the same shape, ``latency_samples`` late."""
+        if near.ndim != 2 or near.shape[1] != self._channels or len(near) % BLOCK_SAMPLES:
+            raise ValueError(f"{near.shape} is not whole blocks of {self._channels} channels")
+        for report in self._reports.take():
+            self._far_end.learn(report)
+        out = np.empty((len(near), self._channels), np.float32)
+        wake = np.empty_like(out)
+        levels: list[tuple[float, float, float, float]] = []
+        sample = first_frame * RATE_HZ / self._rate_hz
+        aligned = self._align(len(near))
+        for start in range(0, len(near), BLOCK_SAMPLES):
+            block = slice(start, start + BLOCK_SAMPLES)
+            heard = self._high_pass.block(near[block].T.astype(np.float32) / _FULL_SCALE)
+            instant = self._alignment.instant(sample + start)
+            if aligned and self._sounds(instant):
+                made = self._cancel(heard, instant, levels)
+            else:
+                self._rest()
+                made = self._pass(heard, levels)
+            self._alignment.advance(BLOCK_SAMPLES, self._skew.ppm)
+            out[block], wake[block] = made[0].T, made[1].T
+        self._wake = _to_int16(wake)
+        self._facts = self._told(levels)
+        return _to_int16(out)
+
+    def _align(self, samples: int) -> bool:
+        """Whether it is known what was played when."""
+        run, epoch = self._far_end.latest, self._clock.at
+        if run is None or epoch is None:
+            return False
+        if self._alignment.update(run, epoch, samples):
+            self._search()
+        return True
+
+    def _search(self) -> None:
+        """The alignment may be a few milliseconds off: look for the delay in the signals."""
+        self._searching = True
+        self._path_before = self._canceller.path.copy() if self._home is not None else None
+        self._finder.restart()
+        self._skew.restart()
+
+    def _sounds(self, instant: float) -> bool:
+        first = round(instant) - frames_in(HANGOVER_MS, RATE_HZ)
+        last = round(instant) + BLOCK_SAMPLES + frames_in(PREPARE_MS, RATE_HZ)
+        return self._far_end.sounds(first, last)
+
+    def _cancel(
+        self, heard: Signal, instant: float, levels: list[tuple[float, float, float, float]]
+    ) -> tuple[Signal, Signal]:
+        self._active = True
+        self._active_blocks += 1
+        played = self._reference.read(instant, self._skew.ppm)
+        far = self._far_high_pass.block(played[None, :])[0]
+        bent = self._saturation.bend(far)
+        linear, echo, error = self._canceller.block(heard, bent)
+        self._saturation.learn(self._canceller.path[0], echo[0], error[0])
+        cleaner = self._suppress(linear, far)
+        echo_power, linear_power = _power(echo), _power(linear)
+        before = self._gate.open
+        changed = self._gate.update(echo_power, linear_power, _power(cleaner))
+        if self._active_blocks <= WARM_BLOCKS:
+            self._gate.open = np.ones(self._channels)
+        far_power = float(far @ far) / BLOCK_SAMPLES
+        if far_power > 1e-6:
+            self._follow(heard, far, bool(changed.any()))
+        late = self._delayed(linear)
+        out = _mix(late, cleaner, before, self._gate.open)
+        wake = _mix(
+            late, cleaner, np.maximum(before, WAKE_OPEN), np.maximum(self._gate.open, WAKE_OPEN)
+        )
+        heard_power = _power(heard)
+        if echo_power[0] > 1e-6:
+            removed = float(decibels(heard_power)[0] - decibels(linear_power)[0])
+            self._erle_db += 0.02 * (removed - self._erle_db)
+        four = np.array([far_power, heard_power[0], linear_power[0], _power(out)[0]])
+        levels.append(tuple(decibels(four)))
+        return out, wake
+
+    def _follow(self, heard: Signal, far: Signal, changed: bool) -> None:
+        """While something sounds: its delay, and the clocks."""
+        if changed:
+            self._canceller.doubt()
+            self._search()
+        if self._searching:
+            lag = self._finder.take(heard[0], far)
+            if lag is not None:
+                self._settle(lag)
+        elif self._skew.watch(self._canceller.path[0]):
+            self._finder.restart()
+
+    def _settle(self, lag: int) -> None:
+        """The sound is ``lag`` samples behind the reference."""
+        self._searching = False
+        home = self._home
+        if home is None:
+            low, high = COMFORTABLE_SAMPLES
+            self._home = lag if low <= lag <= high else HOME_SAMPLES
+            if self._home != lag:
+                self._move(lag - self._home)
+        elif abs(lag - home) > SAME_SAMPLES:
+            if self._path_before is not None:
+                self._canceller.path = self._path_before
+            self._alignment.correct(home - lag)
+            self._canceller.doubt()
+            self._canceller.interrupt()
+        self._path_before = None
+
+    def _move(self, samples: int) -> None:
+        """Read the reference so much earlier in what was played; the path moves with it."""
+        self._alignment.correct(-samples)
+        self._canceller.shift(-samples)
+        self._skew.restart()
+
+    def _suppress(self, linear: Signal, far: Signal) -> Signal:
+        far_int = _to_int16(far)
+        cleaner = [
+            suppressor.block(_to_int16(channel), far_int)
+            for suppressor, channel in zip(self._suppressors, linear, strict=True)
+        ]
+        scaled: Signal = np.stack(cleaner).astype(np.float32) / _FULL_SCALE
+        return scaled
+
+    def _pass(
+        self, heard: Signal, levels: list[tuple[float, float, float, float]]
+    ) -> tuple[Signal, Signal]:
+        late = self._delayed(heard)
+        four = np.array([0.0, _power(heard)[0], _power(heard)[0], _power(late)[0]])
+        levels.append(tuple(decibels(four)))
+        return late, late
+
+    def _delayed(self, block: Signal) -> Signal:
+        both = np.concatenate([self._late, block], axis=1)
+        self._late = both[:, BLOCK_SAMPLES:]
+        return both[:, :BLOCK_SAMPLES]
+
+    def _rest(self) -> None:
+        if not self._active:
+            return
+        self._active, self._active_blocks = False, 0
+        self._canceller.interrupt()
+        self._saturation.interrupt()
+        self._far_high_pass.reset()
+        self._gate.interrupt()
+
+    def _told(self, levels: list[tuple[float, float, float, float]]) -> EchoFacts:
+        residual = _SILENT_DB
+        if self._active:
+            gain = max(float(self._gate.open[0]), 0.1)
+            leak_db = float(self._gate.echo_db[0] + self._gate.leak_db[0])
+            residual = leak_db + 20 * float(np.log10(gain))
+        home = self._home if self._home is not None else 0
+        return EchoFacts(
+            active=self._active,
+            converged=self._gate.converged,
+            delay_ms=round(1000 * (home - self._alignment.delay_samples) / RATE_HZ, 1),
+            skew_ppm=round(self._skew.ppm, 1),
+            erle_db=round(self._erle_db, 1),
+            residual_db=round(residual, 1),
+            levels=np.array(levels, np.float32).reshape(-1, 4),
+        )
+
+
+class PassThrough:
+    """No canceller: the same interface, nothing done, no latency. For microphones that
+    cancel on board, and for a device that is told to go without."""
+
+    latency_samples = 0
+
+    def __init__(self, channels: int = 1) -> None:
+        self._wake: Samples = np.zeros((0, channels), np.int16)
+        self._blocks = 0
+
+    @property
+    def facts(self) -> EchoFacts:
+        """Nothing is known of any echo."""
+        levels = np.full((self._blocks, 4), _SILENT_DB, np.float32)
+        return EchoFacts(False, True, 0.0, 0.0, 0.0, _SILENT_DB, levels)
+
+    @property
+    def for_wake(self) -> Samples:
+        """The last call's output."""
+        return self._wake
+
+    def observe(self, end_frame: int, at: float) -> None:
+        """Time makes no difference."""
+
+    def restart(self) -> None:
+        """Nothing is kept."""
+
+    def process(self, near: Samples, first_frame: int) -> Samples:
+        """``near`` as it is."""
+        self._wake, self._blocks = near, len(near) // BLOCK_SAMPLES
+        return near
+
+
+def _mix(linear: Signal, cleaner: Signal, before: Powers, after: Powers) -> Signal:
+    """The part of ``linear`` goes from ``before`` to ``after``, (channels,), over the block."""
+    if before.min() >= 1 and after.min() >= 1:
+        return linear
+    part = before[:, None] + (after - before)[:, None] * _RAMP
+    mixed: Signal = cleaner + part.astype(np.float32) * (linear - cleaner)
+    return mixed
+
+
+def _power(block: Signal) -> NDArray[np.float64]:
+    power: NDArray[np.float64] = np.einsum("cn,cn->c", block, block).astype(np.float64)
+    return power / BLOCK_SAMPLES
+
+
+def _to_int16(signal: Signal) -> Samples:
+    whole: Samples = np.clip(np.rint(signal * _FULL_SCALE), -32768, 32767).astype(np.int16)
+    return whole

@@ -1,0 +1,113 @@
+"""A loudspeaker that clips: its amplifier's curve is learnt, and the reference bent alike.
+
+What an overdriven amplifier adds lies some 20 dB below the echo, sounds like the words and
+is beyond a linear filter. Here the reference goes through a piecewise linear curve first
+(a Hammerstein model: F. Küch and W. Kellermann, "Orthogonalized power filters for nonlinear
+acoustic echo cancellation", Signal Processing 86, 2006; with broken lines in place of
+powers). Its few slopes are found by recursive least squares, the learnt path held fixed.
+
+Pure; one thread at a time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from device.audio.echo import BLOCK_SAMPLES, Signal, Spectra
+
+THRESHOLDS = (0.25, 0.4, 0.55, 0.7)
+"""Of full scale: where the curve may bend."""
+
+WELL_CANCELLED = 1 / 16
+"""Only where so little of the echo is left does the rest say anything of the curve."""
+
+MEMORY = 0.9995
+"""Of the correlations, from one loud block to the next."""
+
+LOUD_BLOCKS = 100
+"""So many loud blocks (1 s) the path is learnt before the curve."""
+
+SOLVE_EACH = 10
+EXPLAINS = 0.15
+"""A bend must explain at least this part of what is left, or it is not changed: without
+this it follows the linear filter's own mistakes and is one more."""
+
+_MOST_STEP = 0.1
+_STEP = 0.3
+_RIDGE = 1e-3
+_LEAST_ERROR = 1e-6
+
+
+class Saturation:
+    """Bends the reference as the speaker does. Costs nothing while nothing is loud."""
+
+    def __init__(self, partitions: int) -> None:
+        count = len(THRESHOLDS)
+        self._thresholds = np.array(THRESHOLDS, np.float32)[:, None]
+        self._spectra: Spectra = np.zeros((count, partitions, BLOCK_SAMPLES + 1), np.complex64)
+        self.forget()
+
+    def forget(self) -> None:
+        """A speaker that does not clip, as far as is known."""
+        count = len(THRESHOLDS)
+        self.slopes: Signal = np.zeros(count, np.float32)
+        self._correlation = np.zeros((count + 1, count + 1))
+        self._towards = np.zeros(count + 1)
+        self._weights = 0.0
+        self._blocks = 0
+        self.interrupt()
+
+    def interrupt(self) -> None:
+        """The next block does not join the last one."""
+        self._spectra[:] = 0
+        self._last: Signal = np.zeros((len(THRESHOLDS), BLOCK_SAMPLES), np.float32)
+        self._quiet = len(self._spectra[0]) + 1  # blocks since the reference was loud
+
+    def bend(self, far: Signal) -> Signal:
+        """The reference (160,), full scale is 1, as it leaves the speaker."""
+        magnitude = np.abs(far)
+        loud = float(magnitude.max(initial=0.0)) > THRESHOLDS[0]
+        self._quiet = 0 if loud else self._quiet + 1
+        if self._quiet > self._spectra.shape[1]:
+            return far
+        excess = np.sign(far) * np.maximum(magnitude - self._thresholds, 0)
+        self._spectra[:, 1:] = self._spectra[:, :-1]
+        self._spectra[:, 0] = np.fft.rfft(np.concatenate([self._last, excess], axis=1), axis=1)
+        self._last = excess
+        bent: Signal = far + self.slopes @ excess
+        return bent
+
+    def learn(self, path: Spectra, echo: Signal, error: Signal) -> None:
+        """``path`` (partitions, 161) of one channel, and the estimated echo and the filter's
+        error (160,) there."""
+        if self._quiet > 8:  # what the direct sound of the last loud block still bears on
+            return
+        if float(error @ error) > WELL_CANCELLED * float(echo @ echo):
+            return  # the path is not known yet, or somebody speaks
+        self._blocks += 1
+        if self._blocks < LOUD_BLOCKS:
+            return
+        heard = np.fft.irfft(np.einsum("pf,kpf->kf", path, self._spectra), axis=1)
+        # The echo itself is among the causes, so that a path that is a little too small or
+        # too large is not taken for a bend.
+        heard = np.concatenate([heard[:, BLOCK_SAMPLES:], echo[None, :]])
+        # Blocks in which somebody speaks tell less of the curve.
+        weight = 1 / (float(error @ error) + _LEAST_ERROR)
+        self._correlation = MEMORY * self._correlation + weight * (heard @ heard.T)
+        self._towards = MEMORY * self._towards + weight * (heard @ error)
+        self._weights = MEMORY * self._weights + weight * float(error @ error)
+        if self._blocks % SOLVE_EACH == 0:
+            self._solve()
+
+    def _solve(self) -> None:
+        ridge = np.diag(_RIDGE * self._correlation.diagonal() + _LEAST_ERROR)
+        change = np.linalg.solve(self._correlation + ridge, self._towards)
+        if float(change @ self._towards) < EXPLAINS * self._weights:
+            return
+        change = np.clip(_STEP * change[:-1], -_MOST_STEP, _MOST_STEP)
+        slopes = np.clip(self.slopes + change, -1.5, 0.5).astype(np.float32)
+        # What has been corrected is no longer to be seen in errors to come.
+        moved = np.append(slopes - self.slopes, 0.0)
+        self._weights -= float(moved @ (2 * self._towards - self._correlation @ moved))
+        self._towards -= self._correlation @ moved
+        self.slopes = slopes

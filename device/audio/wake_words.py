@@ -1,0 +1,39 @@
+"""Which models the [wake] settings ask for, of both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from device.audio.wake_micro_models import MicroModel, find_micro_models
+from device.audio.wake_models import WakeModel, find_wake_models, is_own
+from device.settings import WakeSettings
+
+
+def first_models(wake: WakeSettings) -> tuple[WakeModel, ...]:
+    """openWakeWord's models; none where microWakeWord listens alone. Raises ModelError."""
+    return () if listens_alone(wake) else find_wake_models(wake.words)
+
+
+def second_models(wake: WakeSettings) -> tuple[MicroModel, ...]:
+    """microWakeWord's: of all words where it listens alone, of those that it is to confirm,
+    or none. Raises ModelError."""
+    if listens_alone(wake):
+        return find_micro_models(wake.words)
+    return find_micro_models(confirmed_words(wake.words)) if wake.confirm else ()
+
+
+def wake_models(wake: WakeSettings) -> tuple[WakeModel, ...]:
+    """Every model that these settings load, with its licence. Raises ModelError."""
+    return (*first_models(wake), *second_models(wake))
+
+
+def listens_alone(wake: WakeSettings) -> bool:
+    """Whether microWakeWord is the only engine. With ``confirm`` both listen, whichever is
+    chosen."""
+    return wake.engine == "micro" and not wake.confirm
+
+
+def confirmed_words(words: Sequence[str]) -> tuple[str, ...]:
+    """Those of ``words`` that a second engine is asked about: all but files of one's own,
+    which only one engine knows."""
+    return tuple(word for word in words if not is_own(word))

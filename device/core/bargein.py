@@ -1,0 +1,219 @@
+"""Somebody speaks over a reply: lower it, then find out whether it was meant to stop.
+
+The ear says what it hears (:class:`device.events.NearEndHeard`), the service sometimes which
+words; from these and the setting ``barge_in`` :class:`BargeIn` answers each time with a
+:class:`Verdict`. A reply is ducked on the first sign, because coming up again costs little. It
+is cut when the sound has gone on for longer than an acknowledgement ("mhm", "yeah, okay") does,
+is loud enough against the echo that may be left, has a voice, and still goes on; or as soon as
+words say more than "go on". Otherwise it comes up again.
+
+Pure: time is an argument, in seconds of any steady clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from device.core.acknowledgement import other_words, says_something
+from device.events import NearEndHeard
+
+
+class Act(StrEnum):
+    """What is to be done with the reply."""
+
+    NOTHING = "nothing"
+    DUCK = "duck"
+    RESTORE = "restore"
+    CUT = "cut"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``from_frame``: with CUT, the capture frame at which the person's turn begins."""
+
+    act: Act
+    from_frame: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What makes an interruption. ``span_ms`` from its beginning to its last sound, ``share``
+    of that taken for speech, ``least_db`` above the rest of the echo; ``words`` that are no
+    acknowledgement, where there is a transcript."""
+
+    span_ms: int
+    share: float
+    least_db: float
+    words: int
+
+
+DEMANDS = {
+    "eager": Demand(span_ms=448, share=0.6, least_db=9.0, words=1),
+    "normal": Demand(span_ms=608, share=0.6, least_db=12.0, words=1),
+    "patient": Demand(span_ms=1200, share=0.5, least_db=15.0, words=3),
+}
+"""By ``[turn] barge_in``; "off" is none of them. Chosen with ``bargein_rows.py --half tune``:
+an acknowledgement is over after 0.6 s, a sentence is not."""
+
+VOICED_SHARE = 0.3
+"""Of the speech: coughs, sneezes and crockery have less."""
+
+LATER_MS = 128
+"""So much later it need not sound at the very moment: words have gaps in them."""
+
+GAP_MS = 64
+
+UNCERTAIN_TIMES = 1.5
+UNCERTAIN_DB = 6.0
+"""While the canceller is learning, what is heard may be the reply itself: more is wanted."""
+
+ACKNOWLEDGED_MS = 600
+"""Longer for who is known to have said nothing but "yeah, right": it may be followed by more."""
+
+WORDS_MS = 200
+"""Of speech that words must come with: transcripts of the echo come with none."""
+
+AGAIN_SPEECH_MS = 320
+AGAIN_NOBODY_MS = 128
+"""Quiet for so long, the reply comes up again: after speech, and where there was none."""
+
+LOST_S = 0.5
+"""No word from the ear for so long, while it should send one every 32 ms: up again."""
+
+LONGEST_S = 4.0
+"""What has gone on for so long and is no interruption is a sound of the room, such as music or a
+fan: the reply comes up and stays up until it is over."""
+
+PREROLL_MS = 300
+"""The turn begins so much before the first sign: a soft beginning is not lost."""
+
+
+class BargeIn:
+    """One reply at a time; the core's loop only.
+
+    DUCK comes before any CUT. After CUT nothing comes until :meth:`reply_began`. Whoever acts
+    on the verdicts calls :meth:`tick` when :attr:`due` has come.
+    """
+
+    def __init__(self, barge_in: str, rate_hz: int) -> None:
+        self._preroll = PREROLL_MS * rate_hz // 1000
+        self._demand = DEMANDS.get(barge_in)
+        self.reply_began()
+
+    def tune(self, barge_in: str) -> None:
+        """The setting changed; takes effect with what comes next."""
+        self._demand = DEMANDS.get(barge_in)
+
+    def reply_began(self) -> None:
+        """Another reply: nothing is known of what is said over it."""
+        self._sound: NearEndHeard | None = None
+        self._text = ""
+        self._cut = self._ducked = self._given_up = False
+        self._heard_at = self._ducked_at = 0.0
+
+    @property
+    def ducked(self) -> bool:
+        return self._ducked
+
+    @property
+    def due(self) -> float | None:
+        """When :meth:`tick` is to be called, unless another call comes before; None: never."""
+        if not self._ducked:
+            return None
+        return min(self._heard_at + LOST_S, self._ducked_at + LONGEST_S)
+
+    @property
+    def pending_from_frame(self) -> int | None:
+        """Where a person's words begin of which it is not yet known what they are: if the
+        reply ended now, they would begin the next turn. None when nobody speaks."""
+        sound = self._sound
+        if self._demand is None or self._cut or self._given_up or sound is None:
+            return None
+        spoken = sound.speech_ms >= WORDS_MS // 2 and sound.quiet_ms < AGAIN_SPEECH_MS
+        return self._from_frame(sound) if spoken and self._loud(sound) else None
+
+    def reply_ended(self) -> int | None:
+        """It was heard to its end (its sound comes back by itself): what is undecided, as
+        :attr:`pending_from_frame`, for the follow-up turn."""
+        pending = self.pending_from_frame
+        self.reply_began()
+        return pending
+
+    def hear(self, sound: NearEndHeard, now: float) -> Verdict:
+        """What the ear knows by now. Older than what is known already: nothing."""
+        if self._demand is None:
+            return self.tick(now)
+        known = self._sound
+        if self._cut or (known is not None and _age(sound) < _age(known)):
+            return Verdict(Act.NOTHING)
+        if known is None or sound.since_frame != known.since_frame:
+            self._text, self._given_up = "", False
+        self._sound, self._heard_at = sound, now
+        return self._judge(now)
+
+    def read(self, text: str, now: float) -> Verdict:
+        """What was said over the reply, as far as it is understood; each time from its start."""
+        self._text = text
+        return Verdict(Act.NOTHING) if self._cut or self._sound is None else self._judge(now)
+
+    def tick(self, now: float) -> Verdict:
+        """Time has passed without a word from the ear."""
+        if not self._ducked:
+            return Verdict(Act.NOTHING)
+        if now >= self._ducked_at + LONGEST_S:
+            self._given_up = True
+        elif self._demand is not None and now < self._heard_at + LOST_S:
+            return Verdict(Act.NOTHING)
+        return self._restore()
+
+    def _judge(self, now: float) -> Verdict:
+        sound = self._sound
+        if sound is None or self._demand is None:
+            return self.tick(now)
+        interrupts = self._interrupts(sound)
+        if not self._ducked:
+            if interrupts or (not self._given_up and not self._over(sound)):
+                self._ducked, self._ducked_at = True, now
+                return Verdict(Act.DUCK)
+            return Verdict(Act.NOTHING)
+        if interrupts:
+            self._cut, self._ducked = True, False
+            return Verdict(Act.CUT, self._from_frame(sound))
+        return self._restore() if self._over(sound) else self.tick(now)
+
+    def _restore(self) -> Verdict:
+        self._ducked = False
+        return Verdict(Act.RESTORE)
+
+    def _over(self, sound: NearEndHeard) -> bool:
+        return sound.quiet_ms >= (AGAIN_SPEECH_MS if sound.speech_ms else AGAIN_NOBODY_MS)
+
+    def _loud(self, sound: NearEndHeard) -> bool:
+        assert self._demand is not None
+        wanted = self._demand.least_db + (0.0 if sound.certain else UNCERTAIN_DB)
+        return sound.above_echo_db >= wanted
+
+    def _interrupts(self, sound: NearEndHeard) -> bool:
+        assert self._demand is not None
+        if not self._loud(sound) or sound.voiced_ms < VOICED_SHARE * sound.speech_ms:
+            return False
+        span_ms = self._demand.span_ms * (1.0 if sound.certain else UNCERTAIN_TIMES)
+        if says_something(self._text):
+            others = other_words(self._text)
+            if others >= self._demand.words and sound.speech_ms >= WORDS_MS:
+                return True
+            span_ms += 0 if others else ACKNOWLEDGED_MS
+        if sound.speech_ms < self._demand.share * span_ms:
+            return False
+        lasted_ms = sound.lasted_ms - sound.quiet_ms
+        if sound.quiet_ms == 0:
+            return lasted_ms >= span_ms
+        return sound.quiet_ms <= GAP_MS and lasted_ms >= span_ms + LATER_MS
+
+    def _from_frame(self, sound: NearEndHeard) -> int:
+        return max(0, sound.since_frame - self._preroll)
+
+
+def _age(sound: NearEndHeard) -> tuple[int, int]:
+    return sound.since_frame, sound.lasted_ms

@@ -1,0 +1,1 @@
+"""The microphone array: its health, its channels, its direction."""
