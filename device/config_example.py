@@ -23,7 +23,7 @@ HEAD = """\
 
 SECTIONS = {
     "wake": "What wakes the appliance. The word models that come along are licensed\n"
-    "CC BY-NC-SA 4.0: not for commercial use.",
+    "CC BY-NC-SA 4.0, not for commercial use; those of engine = micro Apache-2.0.",
     "vad": "Is somebody speaking? The device's own voice-activity detector.",
     "service": "Who answers: the built-in offline service, or a realtime service on the network.",
     "turn": "When the appliance listens, and for how long.",

@@ -40,7 +40,7 @@ def _models(wake: WakeSettings) -> Iterator[Finding]:
             yield "wake.words", Mistake(f"there is no model file {describe(word, 200)}")
             continue
         try:
-            _load(WakeModel(word_of(word), Path(word)))
+            _load(WakeModel(word_of(word), Path(word)), micro=wake.engine == "micro")
         except ModelError as error:
             yield "wake.words", Mistake(error.args[0], error.hint)
         except ImportError as error:
@@ -48,13 +48,19 @@ def _models(wake: WakeSettings) -> Iterator[Finding]:
             yield "wake.words", Mistake(says, "run scripts/run again, it installs what is missing")
 
 
-def _load(model: WakeModel) -> None:
+def _load(model: WakeModel, *, micro: bool) -> None:
     # Imported here: they take a while, and few files name a model of their own.
     from device.audio.wake_litert import check_word_model  # noqa: PLC0415
+    from device.audio.wake_micro import check_micro_model  # noqa: PLC0415
+    from device.audio.wake_micro_models import find_micro_models  # noqa: PLC0415
     from device.doctor.quiet import native_stderr_silenced  # noqa: PLC0415
 
     with native_stderr_silenced():
-        check_word_model(model)
+        if not micro:
+            check_word_model(model)
+            return
+        for described in find_micro_models((str(model.path),)):
+            check_micro_model(described)
 
 
 def _timeline(log: LogSettings) -> Iterator[Finding]:

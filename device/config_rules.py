@@ -153,7 +153,12 @@ def _audio(audio: AudioSettings) -> Iterator[Finding]:
 
 
 def _array(audio: AudioSettings) -> Iterator[Finding]:
-    # Imported here: numpy, which most files do not need checked.
+    if not audio.microphone_channels and not audio.microphone_geometry:
+        if audio.beam_azimuth_deg >= 0:
+            says = "a beam needs to know where the microphones stand"
+            yield "audio.beam_azimuth_deg", Mistake(says, "set microphone_geometry")
+        return
+    # Imported here: it brings numpy, which most files need not be checked with.
     from device.audio.geometry import parse_channels, parse_geometry  # noqa: PLC0415
 
     channels: tuple[int, ...] = ()

@@ -2,8 +2,8 @@
 where ``cleaned`` is asked for; neither the wake word nor the VAD hears it.
 
 WebRTC's audio processing module does the work (through ``livekit``, which needs no server
-for it). Measured (``scripts/bench_parts/acoustics/array_rows.py``), it finds
-the wake word no more often in noise (rather less): the models were trained on noisy speech.
+for it). Measured (``scripts/bench_parts/acoustics/array_rows.py``), neither
+wake word nor VAD finds more in noise with it (both rather less): they were trained on noise.
 """
 
 from __future__ import annotations

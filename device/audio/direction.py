@@ -75,6 +75,11 @@ class DirectionFinder:
     def find(self, frames: Samples) -> Direction | None:
         """Where the loudest of ``frames``, int16 (n, microphones), comes from; None when it
         cannot be said: too short, or from nowhere in particular."""
+        found = self.guess(frames)
+        return found if found is not None and found.confidence >= LEAST_CONFIDENCE else None
+
+    def guess(self, frames: Samples) -> Direction | None:
+        """The same, however little confidence there is; None only without sound."""
         spectra = self._spectra(frames)
         if spectra is None:
             return None
@@ -88,9 +93,7 @@ class DirectionFinder:
         # 1 is a single plane wave; the mean over all directions is what any sound gives.
         mean = float(power.mean())
         confidence = float((power[best] - mean) / max(1.0 - mean, 1e-6))
-        if confidence < LEAST_CONFIDENCE:
-            return None
-        return Direction(self._refined(power, best), min(1.0, confidence))
+        return Direction(self._refined(power, best), min(1.0, max(0.0, confidence)))
 
     def _spectra(
         self, frames: Samples

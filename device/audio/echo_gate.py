@@ -30,6 +30,9 @@ ECHO_DECAY_DB = 1.5
 LEAST_ECHO_DB = -62.0
 """An echo below that is none."""
 
+LEAST_FAR = 1e-6
+"""The far end's power, −60 dBFS, below which it is silent."""
+
 INAUDIBLE_DB = -70.0
 """What is left below that may be heard half: a voice detector does not."""
 
@@ -40,6 +43,9 @@ FAST_BLOCKS = 300
 """So long after the beginning, or after a change, the leak is learnt fast."""
 
 FAST_DB, SLOW_DB = 0.2, 0.02
+PERSON = 0.25
+"""A block in which somebody speaks says so much less of the leak."""
+
 FIRST_LEAK_DB = -6.0
 LEAST_LEAK_DB = -36.0
 
@@ -77,6 +83,7 @@ class EchoGate:
         self.open = np.ones(self._channels)
         self.echo_db = np.full(self._channels, -120.0)
         self._echo = np.zeros(self._channels)
+        self._far = 0.0
         self._left = np.zeros(self._channels)
         self._left_before = np.zeros(self._channels)
         self._linear_sum = np.full(self._channels, 1e-9)
@@ -86,14 +93,21 @@ class EchoGate:
     @property
     def converged(self) -> bool:
         """Whether every channel's canceller knows its echo path."""
-        known = (self.leak_db < CONVERGED_DB) & (self._learnt >= CONVERGED_BLOCKS)
-        return bool(known.all())
+        return bool(self._known.all())
 
-    def update(self, echo: Powers, linear: Powers, aec3: Powers) -> NDArray[np.bool_]:
-        """After each block, (channels,) each: power of the estimated echo, of the linear
-        output, of AEC3's. Afterwards :attr:`open` is the part of the linear output that may
-        be heard, 0 to 1. Returns where the path has turned out to be another one."""
-        self._echo = np.maximum(echo, self._echo * 10 ** (-ECHO_DECAY_DB / 10))
+    def update(
+        self, far: float, heard: Powers, echo: Powers, linear: Powers, aec3: Powers
+    ) -> NDArray[np.bool_]:
+        """After each block: power of the far end, and (channels,) each of the microphone, the
+        estimated echo, the linear output and AEC3's. Afterwards :attr:`open` is the part of
+        the linear output that may be heard, 0 to 1. Returns where the path has turned out to
+        be another one."""
+        decay = 10 ** (-ECHO_DECAY_DB / 10)
+        self._far = max(far, self._far * decay)
+        if self._far > LEAST_FAR:
+            # A path that is not known yet foretells too little: all may be echo.
+            echo = np.where(self._known, echo, np.maximum(echo, heard))
+        self._echo = np.maximum(echo, self._echo * decay)
         self._left = _SMOOTH * self._left + (1 - _SMOOTH) * linear
         self._linear_sum = _AGREE_MEMORY * self._linear_sum + self._left_before
         self._aec3_sum = _AGREE_MEMORY * self._aec3_sum + aec3
@@ -104,15 +118,23 @@ class EchoGate:
         spoken = np.clip((over - MARGIN_DB) / RAMP_DB, 0, 1)
         kept_db = decibels(self._aec3_sum) - decibels(self._linear_sum)
         agreed = np.clip((kept_db - AGREE_DB) / RAMP_DB + 1, 0, 1)
-        changed = self._learn(sounds, over, spoken * (1 - agreed))
         wanted = spoken * agreed
+        changed = self._learn(sounds, over, wanted, spoken * (1 - agreed))
         wanted = np.where(left_db < INAUDIBLE_DB, np.maximum(wanted, 0.5), wanted)
         wanted = np.where(sounds, wanted, 1.0)
         self.open = np.maximum(wanted, self.open * RELEASE)
         return changed
 
-    def _learn(self, sounds: NDArray[np.bool_], over: Powers, dispute: Powers) -> NDArray[np.bool_]:
+    @property
+    def _known(self) -> NDArray[np.bool_]:
+        known: NDArray[np.bool_] = self.leak_db < CONVERGED_DB
+        return known & (self._learnt >= CONVERGED_BLOCKS)
+
+    def _learn(
+        self, sounds: NDArray[np.bool_], over: Powers, person: Powers, dispute: Powers
+    ) -> NDArray[np.bool_]:
         step = np.where(self._learnt < FAST_BLOCKS, FAST_DB, SLOW_DB) * np.sign(over)
+        step = np.where(person > 0.5, PERSON * step, step)
         self.leak_db = np.maximum(self.leak_db + np.where(sounds, step, 0), LEAST_LEAK_DB)
         self._learnt = self._learnt + sounds
         memory = np.where(sounds, _DISPUTE_MEMORY, 1.0)

@@ -96,7 +96,7 @@ class EchoStage:
         suppressors: Sequence[Suppressor] | None = None,
     ) -> None:
         self._far_end, self._reports, self._rate_hz = far_end, reports, rate_hz
-        self._channels = channels
+        self.channels = channels
         self._suppressors: Sequence[Suppressor] = (
             suppressors if suppressors is not None else [Aec3() for _ in range(channels)]
         )
@@ -145,11 +145,11 @@ class EchoStage:
     def process(self, near: Samples, first_frame: int) -> Samples:
         """``near`` (n, channels) int16 at 16 kHz, n a multiple of 160, begins with capture
         frame ``first_frame``. Returns the same shape, ``latency_samples`` late."""
-        if near.ndim != 2 or near.shape[1] != self._channels or len(near) % BLOCK_SAMPLES:
-            raise ValueError(f"{near.shape} is not whole blocks of {self._channels} channels")
+        if near.ndim != 2 or near.shape[1] != self.channels or len(near) % BLOCK_SAMPLES:
+            raise ValueError(f"{near.shape} is not whole blocks of {self.channels} channels")
         for report in self._reports.take():
             self._far_end.learn(report)
-        out = np.empty((len(near), self._channels), np.float32)
+        out = np.empty((len(near), self.channels), np.float32)
         wake = np.empty_like(out)
         levels: list[tuple[float, float, float, float]] = []
         sample = first_frame * RATE_HZ / self._rate_hz
@@ -203,10 +203,13 @@ class EchoStage:
         cleaner = self._suppress(linear, far)
         echo_power, linear_power = _power(echo), _power(linear)
         before = self._gate.open
-        changed = self._gate.update(echo_power, linear_power, _power(cleaner))
-        if self._active_blocks <= WARM_BLOCKS:
-            self._gate.open = np.ones(self._channels)
+        heard_power = _power(heard)
         far_power = float(far @ far) / BLOCK_SAMPLES
+        changed = self._gate.update(
+            far_power, heard_power, echo_power, linear_power, _power(cleaner)
+        )
+        if self._active_blocks <= WARM_BLOCKS:
+            self._gate.open = np.ones(self.channels)
         if far_power > 1e-6:
             self._follow(heard, far, bool(changed.any()))
         late = self._delayed(linear)
@@ -214,7 +217,6 @@ class EchoStage:
         wake = _mix(
             late, cleaner, np.maximum(before, WAKE_OPEN), np.maximum(self._gate.open, WAKE_OPEN)
         )
-        heard_power = _power(heard)
         if echo_power[0] > 1e-6:
             removed = float(decibels(heard_power)[0] - decibels(linear_power)[0])
             self._erle_db += 0.02 * (removed - self._erle_db)

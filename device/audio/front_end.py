@@ -142,10 +142,13 @@ class FrontEnd:
         """All streams begin anew, at the position of capture frame ``at_frame``."""
         for resampler in self._resamplers:
             resampler.reset()
-        self._waiting: Samples = np.zeros((0, len(self._keep)), np.int16)
-        self._next_frame = at_frame  # of the first sample that waits
+        # Blocks end where a period's samples have come out of the resampler, not 2 ms later:
+        # that would cost a whole period.
+        lead = self._resamplers[0].lookahead // self.scale
+        self._waiting: Samples = np.zeros((lead, len(self._keep)), np.int16)
+        self._next_frame = at_frame - lead * self.scale  # of the first sample that waits
         self.canceller.restart()
-        latency = self.canceller.latency_samples
+        latency = self.canceller.latency_samples + lead
         self._clean.begin(latency)
         self._words.begin(latency)
         if self._polish is not None:

@@ -35,6 +35,8 @@ def parse_geometry(text: str) -> Positions:
         shape, count, size_mm = named[1].lower(), int(named[2]), float(named[3])
         if not 2 <= count <= 8:
             raise ValueError(f"an array has 2 to 8 microphones, not {count}")
+        if not CLOSEST_MM <= size_mm <= LARGEST_MM:
+            raise ValueError(f"expected a size from 1 to 1000 mm, not {size_mm:g} mm")
         steps = np.arange(count)
         if shape == "circle":
             angles = 2 * np.pi * steps / count

@@ -75,3 +75,13 @@ def name_of(channel: int, channels: int) -> str:
     if channel == ALL_CHANNELS or channels == 1:
         return "the microphone"
     return f"channel {channel} of the microphone"
+
+
+def swapped_fault(one: int, other: int, at_frame: int) -> ChannelFault:
+    """What ``audio/channel_order.py`` found, of two channels of the card."""
+    detail = (
+        f"channels {one} and {other} of the microphone seem to be swapped: voices reach them "
+        "in an order that microphone_geometry does not allow"
+    )
+    hint = HINTS[FaultKind.SWAPPED]
+    return ChannelFault(ALL_CHANNELS, FaultKind.SWAPPED, detail, hint, at_frame)

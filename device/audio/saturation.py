@@ -18,7 +18,7 @@ from device.audio.echo import BLOCK_SAMPLES, Signal, Spectra
 THRESHOLDS = (0.25, 0.4, 0.55, 0.7)
 """Of full scale: where the curve may bend."""
 
-WELL_CANCELLED = 1 / 16
+WELL_CANCELLED = 1 / 8
 """Only where so little of the echo is left does the rest say anything of the curve."""
 
 MEMORY = 0.9995
@@ -28,7 +28,7 @@ LOUD_BLOCKS = 100
 """So many loud blocks (1 s) the path is learnt before the curve."""
 
 SOLVE_EACH = 10
-EXPLAINS = 0.15
+EXPLAINS = 0.03
 """A bend must explain at least this part of what is left, or it is not changed: without
 this it follows the linear filter's own mistakes and is one more."""
 

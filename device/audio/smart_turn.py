@@ -42,7 +42,7 @@ class _Session(Protocol):
 class SmartTurn:
     """The loaded model. Any thread, one at a time.
 
-    A call computes for 40 to 70 ms on a server core, and several times as long on a Raspberry
+    A call computes for some 90 ms on a server core, and several times as long on a Raspberry
     Pi, without the GIL but for moments: it belongs into a thread that nobody waits for.
     Raises :class:`ModelError` when the file or onnxruntime is missing or unusable.
     """

@@ -58,8 +58,10 @@ FIRST_SHARE, SECOND_SHARE = 0.6, 0.8
 """What each of two engines must score, as a share of the threshold (so 0.3 and 0.4 at 0.5):
 two opinions that agree need less each. Chosen on half of the recordings: the second share is
 the strictest that loses no "alexa" in quiet (the worst scores 0.41 there); the first finds
-102 of 180 in noise (10 to 0 dB) that are 95 with a share of 1. Nothing else woke it with
-either. ``scripts/bench_parts/acoustics/wake_rows.py`` judges them on the other half."""
+102 of 180 in noise (10 to 0 dB) that are 95 with a share of 1. But for plain "jarvis", one in
+twenty, nothing else woke it with either. The price: with a question right behind the word
+the second engine scores it lower, and confirms 9 of 10.
+``scripts/bench_parts/acoustics/wake_rows.py`` measures all of it."""
 
 CONFIRM_WINDOW_MS = 400
 """How far apart the two may be: of 235 recordings of "alexa" the second engine came 0 to
@@ -123,9 +125,9 @@ class WakeGate:
         """The chunk that ended at ``end_frame`` (exclusive) scored this.
 
         ``at_frame`` of a detection is the end of the *first* chunk of its run,
-        ``score`` the best of the run; with :class:`LateScores` it lies that much earlier.
-        Confirmation makes a detection later, but moves
-        neither: they are the first engine's.
+        ``score`` the best of the run; with :class:`LateScores` the frame lies that much
+        earlier. Confirmation makes a detection later, but moves neither: they are the
+        first engine's.
         """
         seconds = scores.second if isinstance(scores, TwoOpinions) else {}
         late_ms = scores.late_ms if isinstance(scores, LateScores) else 0

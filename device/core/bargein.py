@@ -50,8 +50,8 @@ class Demand:
 
 DEMANDS = {
     "eager": Demand(span_ms=448, share=0.6, least_db=9.0, words=1),
-    "normal": Demand(span_ms=608, share=0.6, least_db=12.0, words=1),
-    "patient": Demand(span_ms=1200, share=0.5, least_db=15.0, words=3),
+    "normal": Demand(span_ms=632, share=0.6, least_db=12.0, words=1),
+    "patient": Demand(span_ms=900, share=0.6, least_db=15.0, words=3),
 }
 """By ``[turn] barge_in``; "off" is none of them. Chosen with ``bargein_rows.py --half tune``:
 an acknowledgement is over after 0.6 s, a sentence is not."""
@@ -153,9 +153,10 @@ class BargeIn:
         return self._judge(now)
 
     def read(self, text: str, now: float) -> Verdict:
-        """What was said over the reply, as far as it is understood; each time from its start."""
+        """What was said over the reply, as far as it is understood; each time from its start.
+        Words alone lower nothing: what they belong to is heard, or over."""
         self._text = text
-        return Verdict(Act.NOTHING) if self._cut or self._sound is None else self._judge(now)
+        return self._judge(now) if self._ducked else Verdict(Act.NOTHING)
 
     def tick(self, now: float) -> Verdict:
         """Time has passed without a word from the ear."""

@@ -29,7 +29,8 @@ _SHORTEST_PAUSE_S = 0.3  # below it there is a stop within a phrase, which ends 
 _BETWEEN_SPEAKERS, _WITHIN_SPEAKER = 0.3, 0.4
 #: How far into the tail of somebody's pauses the silence lies, in standard deviations.
 _TAIL = 1.5
-#: What a verdict of 0 makes of the silence, as a logarithm; a verdict of 1 the opposite.
+#: What a verdict of 0 makes of the silence, as a logarithm; a verdict of 1 the opposite. Not
+#: more: on read speech the model is often wrong (``scripts/bench_parts/acoustics/turn_rows.py``).
 _WEIGHT = 0.4
 #: As logarithms, too.
 _EAGERNESS = {"low": 0.3, "medium": 0.0, "high": -0.3}

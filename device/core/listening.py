@@ -122,6 +122,7 @@ class Listening(Linking):
         if self._service.turn_detection == "device":
             wait = self._end_of_turn.speech_ended(now - quiet_s)
             self.deadlines.set("end_of_turn", wait.end_at)
+            self._quiet_from = event.at_frame
             if wait.judge:
                 self._out.append(JudgeTurn())
         else:
@@ -134,8 +135,8 @@ class Listening(Linking):
 
     def _on_turn_judged(self, event: TurnJudged, _now: float) -> None:
         """It comes late, or never: then silence alone decides."""
-        if self.phase is not Phase.LISTENING:
-            return
+        if self.phase is not Phase.LISTENING or event.to_frame < self._quiet_from:
+            return  # it is about another pause
         wait = self._end_of_turn.judged(event.finished)
         if wait is not None:
             self._report("turn_judged", finished=round(event.finished, 2))

@@ -22,9 +22,11 @@ _WORD = re.compile(r"[a-z']+")
 
 def spoken_forms(wake_word: str) -> frozenset[str]:
     """Words in a transcript that may fire ``wake_word`` (``hey_jarvis`` -> jarvis)."""
-    parts = [p for p in re.split(r"[^a-z]+", wake_word.lower()) if p]
-    # The distinctive word fires the model by itself; a lone "hey" or "okay" does not.
-    return frozenset(parts[-1:])
+    parts = [p for p in re.split(r"[^a-z]+", wake_word.lower()) if len(p) > 2]
+    # The distinctive word fires the model by itself; a lone "hey" or "okay" does not. In the
+    # names of files of one's own nobody knows which it is: the longest.
+    stock = parts[-1:] if parts[:1] in (["hey"], ["okay"]) else []
+    return frozenset(stock or sorted(parts, key=len)[-1:])
 
 
 @dataclass

@@ -145,13 +145,13 @@ def _claim(board: BoardSettings) -> Callable[[], None]:
 
 def _engines(settings: Settings) -> list[Check]:
     from device.audio.vad import SileroVad
-    from device.audio.wake_models import find_wake_models
+    from device.audio.wake_words import wake_models
     from device.doctor.engines import check_vad, check_voice, check_wake_engine, check_wake_models
     from device.hearing_factory import make_wake_engine
     from device.voice.espeak import Espeak
 
     return [
-        check_wake_models(lambda: find_wake_models(settings.wake.words)),
+        check_wake_models(lambda: wake_models(settings.wake)),
         check_wake_engine(hushed(lambda: make_wake_engine(settings.wake))),
         check_vad(hushed(SileroVad)),
         check_voice(hushed(Espeak)),

@@ -18,7 +18,8 @@ QUIET_MS = 500.0
 
 QUESTION = "hey jarvis, what time is it"
 TIMER = "hey jarvis, set a timer for two minutes"
-INTERRUPTION = "hey jarvis, what is the date today"
+AGREEMENT = "mhm"
+INTERRUPTION = "what is the date today"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ def judge(outcome: Outcome) -> list[Check]:
         Check("the appliance ran to the end", not outcome.failure, outcome.failure or "exit 0"),
         _question(outcome),
         _timer(outcome),
+        _agreed(outcome),
         _talked_over(outcome),
         _button(outcome),
     ]
@@ -62,11 +64,30 @@ def _timer(outcome: Outcome) -> Check:
     return Check(what, ok, f"set_timer called with {calls or 'nothing'}; {_latency(turn)}")
 
 
+def _agreed(outcome: Outcome) -> Check:
+    what = 'an "mhm" over a long reply lowers it, and it comes up again'
+    said = next((e for e in outcome.timeline.of("say") if e.fields["text"] == AGREEMENT), None)
+    if said is None:
+        return Check(what, False, "it was never said")
+    ducked = _first_after(outcome, "ducked", said.at)
+    restored = _first_after(outcome, "restored", said.at)
+    cut = _first_after(outcome, "playback_stopped", said.at)
+    if ducked is None:
+        return Check(what, False, "the reply was not lowered")
+    if restored is None or (cut is not None and cut < restored):
+        return Check(what, False, "it stopped the reply")
+    return Check(what, True, f"lowered for {restored - ducked:.1f} s")
+
+
+def _first_after(outcome: Outcome, event: str, at: float) -> float | None:
+    return min((e.at for e in outcome.timeline.of(event) if e.at > at), default=None)
+
+
 def _talked_over(outcome: Outcome) -> Check:
-    what = "the wake word is heard over a long reply, which falls silent"
-    stops = [s for s in outcome.summary["playback_stops"] if s["reason"] == "wake"]
+    what = "who talks over a long reply, without the wake word, silences it and is answered"
+    stops = [s for s in outcome.summary["playback_stops"] if s["reason"] == "barge_in"]
     if not stops:
-        return Check(what, False, "no reply was stopped by the wake word")
+        return Check(what, False, "no reply was stopped by a voice")
     turn = _turn(outcome, INTERRUPTION)
     if turn is None or "latency_ms" not in turn:
         return Check(what, False, f"it fell silent, but what was said was not answered: {stops[0]}")

@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.appliance
 
-CHECKS = 5
+CHECKS = 6
 
 
 def test_the_demo_passes_its_own_checks(tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.audio.beam import FixedBeam
+from device.audio.channel_order import ChannelOrder
 from device.audio.direction import DirectionFinder
 from device.audio.geometry import parse_geometry
+from device.audio.mic_faults import ALL_CHANNELS, swapped_fault
 from device.ports import Samples
 from tests.array import rooms
 from tests.array.sounds import pcm
@@ -40,8 +42,10 @@ def apart_deg(one: float, other: float) -> float:
     return abs((one - other + 180) % 360 - 180)
 
 
-@pytest.mark.parametrize("azimuth_deg", range(10, 360, 50))
-@pytest.mark.parametrize("rt60_s", [0.0, 0.2])
+@pytest.mark.parametrize(
+    ("azimuth_deg", "rt60_s"),
+    [*((azimuth, 0.0) for azimuth in range(10, 360, 50)), (20, 0.2), (140, 0.2), (265, 0.2)],
+)
 def test_the_direction_is_found_within_10_degrees_at_20_db(azimuth_deg: int, rt60_s: float) -> None:
     found = DirectionFinder(CIRCLE, 16_000).find(at_array(CIRCLE, azimuth_deg, rt60_s, 20.0))
     assert found is not None
@@ -87,6 +91,7 @@ def test_the_beam_keeps_what_it_looks_at_and_takes_from_the_rest() -> None:
     assert gains["diffuse"] < gains[90] - 2
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(1, 2500), min_size=1, max_size=5))
 def test_the_beam_gives_the_same_whatever_the_pieces(cuts: list[int]) -> None:
     sound = pcm(np.random.default_rng(1).normal(0, 900, (sum(cuts), 4)))
@@ -125,3 +130,33 @@ def test_a_geometry_may_be_named_or_listed() -> None:
 def test_what_is_no_geometry_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected|microphones"):
         parse_geometry(text)
+
+
+def test_two_neighbours_that_are_swapped_are_known_after_some_words() -> None:
+    order = ChannelOrder(CIRCLE, 16_000)
+    told = [
+        order.hear(at_array(CIRCLE, azimuth_deg, rt60_s, 20.0)[:, [0, 2, 1, 3]])
+        for azimuth_deg, rt60_s in ((15, 0.0), (80, 0.2), (140, 0.0), (200, 0.0), (260, 0.2))
+    ]
+    assert told[:3] == [None] * 3
+    # On a square, to swap the opposite pair 0 and 3 is the same but for a mirror.
+    assert told[-1] in {(1, 2), (0, 3)}
+
+
+@pytest.mark.parametrize("positions", [CIRCLE, LINE], ids=["circle", "line"])
+def test_an_array_that_is_wired_well_is_never_called_swapped(positions: rooms.Signal) -> None:
+    order = ChannelOrder(positions, 16_000)
+    for rt60_s, azimuths in ((0.0, (20, 75, 130, 190, 250, 310)), (0.2, (45, 200))):
+        for azimuth_deg in azimuths:
+            assert order.hear(at_array(positions, azimuth_deg, rt60_s, 15.0)) is None
+
+
+def test_silence_says_nothing_of_the_order() -> None:
+    assert ChannelOrder(CIRCLE, 16_000).hear(np.zeros((16_000, 4), np.int16)) is None
+
+
+def test_swapped_channels_are_a_fault_of_the_microphone_in_words() -> None:
+    fault = swapped_fault(2, 3, 480)
+    assert (fault.channel, fault.unusable, fault.since_frame) == (ALL_CHANNELS, False, 480)
+    assert "channels 2 and 3" in fault.detail
+    assert "microphone_geometry" in fault.hint

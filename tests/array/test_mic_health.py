@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.audio.mic_faults import ALL_CHANNELS, FaultKind
@@ -191,6 +191,7 @@ def test_the_rate_is_well_again_when_the_microphone_is() -> None:
     assert began == [True, False]
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(0.0, 0.3), min_size=40, max_size=40), st.floats(-2e-4, 2e-4))
 def test_a_thread_that_is_held_up_is_no_wrong_rate(late_s: list[float], skew: float) -> None:
     """Up to 300 ms, each ten periods; and the crystals differ a little."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.audio.channel_pick import PAUSE_S, ChannelPick
@@ -112,6 +112,7 @@ def test_the_gain_stands_still_while_somebody_speaks() -> None:
         assert gain.gain_db == before
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([0, 1, 30, 900, 20_000]), st.integers(0, 2000))))
 def test_the_gain_keeps_within_its_bounds_and_the_length_stays(
     parts: list[tuple[int, int]],

@@ -104,10 +104,20 @@ def test_the_canceller_is_told_which_capture_frame_each_block_begins_with() -> N
     front.begin(300)
     for _ in range(5):
         front.process(noise(480))
-    at = 300
+    at = canceller.calls[0][0]
+    assert at <= 300
     for first_frame, count in canceller.calls:
         assert first_frame == at
         at += 3 * count
+
+
+def test_a_block_does_not_wait_for_another_period_because_the_resampler_looks_ahead() -> None:
+    canceller = Late(0)
+    front = FrontEnd(canceller, rate_hz=48_000)
+    front.begin(0)
+    for number in range(1, 6):
+        front.process(noise(480))
+        assert len(canceller.calls) == number
 
 
 def test_the_kept_channels_reach_the_canceller_and_one_is_picked_behind_it() -> None:

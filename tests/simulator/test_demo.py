@@ -25,7 +25,7 @@ def good() -> tuple[dict[str, Any], Timeline]:
     summary = {
         "turns": [{"text": text, "latency_ms": 700.0} for text in texts],
         "playback_stops": [
-            {"reason": "wake", "heard_ms": 3000},
+            {"reason": "barge_in", "heard_ms": 3000},
             {"reason": "button", "heard_ms": 2000},
         ],
         "cuts": [{"t": 30.0, "cut_ms": 1.2, "quiet_ms": 4000.0, "in_pause": False}],
@@ -33,6 +33,10 @@ def good() -> tuple[dict[str, Any], Timeline]:
     timeline = Timeline()
     timeline.add("tool_called", 1.0, name="get_time", arguments="{}")
     timeline.add("tool_called", 2.0, name="set_timer", arguments='{"seconds": 120}')
+    timeline.add("say", 3.0, text=demo.AGREEMENT)
+    timeline.add("ducked", 3.2)
+    timeline.add("restored", 4.0)
+    timeline.add("playback_stopped", 5.0, reason="barge_in")
     return summary, timeline
 
 
@@ -42,7 +46,7 @@ def verdict(summary: dict[str, Any], timeline: Timeline, failure: str = "") -> l
 
 
 def test_all_is_well() -> None:
-    assert verdict(*good()) == [True] * 5
+    assert verdict(*good()) == [True] * 6
 
 
 def test_each_thing_that_did_not_happen_fails_its_own_check() -> None:
@@ -50,26 +54,47 @@ def test_each_thing_that_did_not_happen_fails_its_own_check() -> None:
         (lambda s: s["turns"].pop(0), 1),
         (lambda s: s["turns"][0].update(latency_ms=9000), 1),
         (lambda s: s["turns"].pop(1), 2),
-        (lambda s: s["turns"].pop(2), 3),
-        (lambda s: s["playback_stops"].pop(0), 3),
-        (lambda s: s["playback_stops"].pop(1), 4),
-        (lambda s: s["cuts"].clear(), 4),
-        (lambda s: s["cuts"][0].update(cut_ms=90), 4),
-        (lambda s: s["cuts"][0].update(quiet_ms=80), 4),
-        (lambda s: s["cuts"][0].update(cut_ms=0.0, in_pause=True), 4),
+        (lambda s: s["turns"].pop(2), 4),
+        (lambda s: s["playback_stops"].pop(0), 4),
+        (lambda s: s["playback_stops"].pop(1), 5),
+        (lambda s: s["cuts"].clear(), 5),
+        (lambda s: s["cuts"][0].update(cut_ms=90), 5),
+        (lambda s: s["cuts"][0].update(quiet_ms=80), 5),
+        (lambda s: s["cuts"][0].update(cut_ms=0.0, in_pause=True), 5),
     ):
         summary, timeline = good()
         spoil(summary)
-        assert verdict(summary, timeline) == [i != failed for i in range(5)]
+        assert verdict(summary, timeline) == [i != failed for i in range(6)]
     summary, _ = good()
-    assert verdict(summary, Timeline()) == [True, False, False, True, True]
+    assert verdict(summary, Timeline()) == [True, False, False, False, True, True]
     assert verdict(*good(), failure="it died")[0] is False
+
+
+@pytest.mark.parametrize(
+    ("events", "why"),
+    [
+        ([("restored", 4.0)], "not lowered"),
+        ([("ducked", 3.2), ("playback_stopped", 3.9), ("restored", 4.0)], "stopped"),
+        ([("ducked", 3.2)], "stopped"),
+    ],
+)
+def test_an_agreement_that_stops_the_reply_or_does_nothing_fails(
+    events: list[tuple[str, float]], why: str
+) -> None:
+    summary, _ = good()
+    timeline = Timeline()
+    timeline.add("say", 3.0, text=demo.AGREEMENT)
+    for event, at in events:
+        timeline.add(event, at)
+    check = demo.judge(Outcome("", summary, None, timeline))[3]
+    assert not check.ok
+    assert why in check.evidence
 
 
 def test_a_press_in_a_pause_says_why_it_shows_nothing() -> None:
     summary, timeline = good()
     summary["cuts"][0].update(cut_ms=0.0, in_pause=True)
-    check = demo.judge(Outcome("", summary, None, timeline))[4]
+    check = demo.judge(Outcome("", summary, None, timeline))[5]
     assert not check.ok
     assert "pause" in check.evidence
 
@@ -86,7 +111,7 @@ def test_another_timer_is_not_the_timer(arguments: object) -> None:
 def test_the_scenario_says_what_is_judged() -> None:
     cues = load(demo.SCENARIO).cues
     said = [cue.action.text for cue in cues if isinstance(cue.action, Say)]
-    assert {demo.QUESTION, demo.TIMER, demo.INTERRUPTION} <= set(said)
+    assert {demo.QUESTION, demo.TIMER, demo.AGREEMENT, demo.INTERRUPTION} <= set(said)
     assert sum(isinstance(cue.action, Button) for cue in cues) == 1
 
 

@@ -151,10 +151,14 @@ def heard(stream: Cancelled) -> tuple[tuple[int, NearEndHeard], ...]:
 
 
 def verdicts(news: Sequence[tuple[int, NearEndHeard]], mode: str) -> list[tuple[float, Act]]:
-    """``(s, what)`` of all that is not nothing. After each cut another reply begins at once."""
+    """``(s, what)`` of all that is not nothing. After a cut another reply begins with the next
+    sound: who has cut goes on speaking, but over nothing."""
     policy = BargeIn(mode, RATE_HZ)
     found: list[tuple[float, Act]] = []
+    cut_by: int | None = None
     for sample, one in news:
+        if one.since_frame == cut_by:
+            continue
         now = sample / RATE_HZ
         while policy.due is not None and policy.due < now:
             due = policy.due
@@ -165,6 +169,7 @@ def verdicts(news: Sequence[tuple[int, NearEndHeard]], mode: str) -> list[tuple[
             found.append((now, act))
         if act is Act.CUT:
             policy.reply_began()
+            cut_by = one.since_frame
     return found
 
 
@@ -175,9 +180,7 @@ def reactions(made: Scene, mode: str) -> list[Reaction]:
     for trial in made.trials:
         begin, end = trial.onset / RATE_HZ, trial.end / RATE_HZ
         mine = [
-            (at, act)
-            for at, act in acts
-            if begin - BEFORE_MS / 1000 <= at <= end + AFTER_MS / 1000
+            (at, act) for at, act in acts if begin - BEFORE_MS / 1000 <= at <= end + AFTER_MS / 1000
         ]
         cut = next((at for at, act in mine if act is Act.CUT), None)
         duck = next((at for at, act in mine if act is Act.DUCK), None)

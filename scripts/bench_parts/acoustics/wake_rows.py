@@ -7,6 +7,8 @@ Prints one JSON object. Each setting of [wake] is judged as it ships: the engine
 from a reset engine, after 1 s of faint noise and before 1 s of it.
 
 - **recall**: people saying "alexa" in quiet, and the few other words there are.
+- **followed**: "alexa" with a question 0 to 400 ms behind it, as ``word_end.py`` lays it
+  there; of the words that openWakeWord alone finds without one.
 - **near**: people saying "jarvis", which must not wake hey_jarvis.
 - **false accepts**: any of the four words in any other recording (near misses of the two
   kinds above, and the devices' echo, included); per hour with its upper 95 % bound.
@@ -52,9 +54,11 @@ from scripts.bench_parts.acoustics.stats import (  # noqa: E402
     poisson_upper,
 )
 from tests.hearing.clips import Clip  # noqa: E402
+from tests.hearing.word_ends import GAPS_MS, Spoken, recorded  # noqa: E402
 
 RATE_HZ = 16_000
 PAD = 13 * CHUNK_SAMPLES
+QUESTION_S = 12
 SETTINGS = {
     "litert": WakeSettings(words=MICRO_PRETRAINED),
     "micro": WakeSettings(words=MICRO_PRETRAINED, engine="micro"),
@@ -76,7 +80,11 @@ def main() -> None:
     if not options.cpu_only:
         corpus = load()
         result["generated"] = corpus.generated
-        result["wake"] = {name: judged(corpus, options.half, SETTINGS[name]) for name in SETTINGS}
+        cases = followed_cases(corpus, options.half)
+        result["wake"] = {
+            name: judged(corpus, options.half, settings) | followed(cases, settings)
+            for name, settings in SETTINGS.items()
+        }
     result["cpu"] = cpu()
     print(json.dumps(result, indent=2))
 
@@ -123,6 +131,36 @@ def judged(corpus: Corpus, half: Half, settings: WakeSettings) -> Json:
         "minutes": round(seconds / 60, 1),
         "false_accepts_per_hour_at_most": round(poisson_upper(len(false)) * 3600 / seconds, 1),
         "latency_ms": percentiles(late_ms, 50, 90),
+    }
+
+
+def followed_cases(corpus: Corpus, half: Half) -> list[Spoken]:
+    """Every second "alexa" of the half, with questions behind it; none without questions."""
+    questions = [
+        clip for clip in corpus.half("speech", half) if len(clip.samples) < QUESTION_S * RATE_HZ
+    ]
+    reference = LitertWake(find_wake_models(["alexa"]))
+    return [
+        case
+        for clip in corpus.half("wake_alexa", half)[::2]
+        for case in recorded(reference, "alexa", clip, questions, GAPS_MS if questions else ())
+    ]
+
+
+def followed(cases: Sequence[Spoken], settings: WakeSettings) -> Json:
+    """How many are heard, by the gap between word and question."""
+    engine = make_wake_engine(replace(settings, words=("alexa",)))
+    heard: dict[int, list[bool]] = {}
+    for case in cases:
+        if case.gap_ms is not None:
+            found = bool(detections(engine, settings, case.sound))
+            heard.setdefault(case.gap_ms, []).append(found)
+    every = [one for found in heard.values() for one in found]
+    return {
+        "followed": Proportion.of(sum(every), len(every)).as_dict(),
+        "followed_by_gap_ms": {
+            str(gap): f"{sum(found)} of {len(found)}" for gap, found in sorted(heard.items())
+        },
     }
 
 

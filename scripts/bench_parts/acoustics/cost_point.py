@@ -1,0 +1,145 @@
+"""One point of the cost rows, in a process of its own, so that its memory is its own.
+
+    .venv/bin/python -m scripts.bench_parts.acoustics.cost_point KIND COUNT [--quick]
+
+Kinds: ``idle`` and ``reply`` are the whole hearing with the default settings, ``confirmed`` is
+idle with ``[wake] confirm``; ``channels`` is the front end of COUNT microphones in a reply,
+``words`` the wake engine with COUNT words. Prints one JSON object: per cent of a core (median,
+and each round), resident megabytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+REPO = Path(__file__).resolve().parents[3]
+if str(REPO) not in sys.path:
+    sys.path.insert(0, str(REPO))
+
+from device.audio.echo_stage import EchoStage  # noqa: E402
+from device.audio.far_end import FarEnd, FarEndReports, Played  # noqa: E402
+from device.audio.front_end import FrontEnd  # noqa: E402
+from device.audio.resample import resample  # noqa: E402
+from device.audio.wake import CHUNK_SAMPLES  # noqa: E402
+from device.audio.wake_litert import LitertWake  # noqa: E402
+from device.audio.wake_models import PRETRAINED, find_wake_models  # noqa: E402
+from device.ports import Samples  # noqa: E402
+from device.settings import AudioSettings, Settings, WakeSettings  # noqa: E402
+from scripts.bench_parts.acoustics import scenes  # noqa: E402
+from scripts.bench_parts.acoustics.corpus import RATE_HZ  # noqa: E402
+from scripts.bench_parts.acoustics.cost_rows import resident_megabytes  # noqa: E402
+from scripts.bench_parts.acoustics.ear import BenchEar  # noqa: E402
+
+PLAYBACK_HZ = 48_000
+PERIOD = RATE_HZ // 100
+SECONDS, ROUNDS = 12, 9
+QUICK_SECONDS, QUICK_ROUNDS = 6, 3
+
+Round = Callable[[], None]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("count", type=int)
+    parser.add_argument("--quick", action="store_true")
+    asked = parser.parse_args()
+    seconds, rounds = (QUICK_SECONDS, QUICK_ROUNDS) if asked.quick else (SECONDS, ROUNDS)
+    one = KINDS[asked.kind](asked.count, seconds)
+    one()  # converged, caches filled, allocations made
+    percent = []
+    for _ in range(rounds):
+        before = time.process_time()
+        one()
+        percent.append(100 * (time.process_time() - before) / seconds)
+    found = {
+        "percent": round(statistics.median(percent), 3),
+        "rounds": [round(value, 3) for value in percent],
+        "seconds": seconds,
+        "resident_mb": round(resident_megabytes(os.getpid()), 1),
+    }
+    print(json.dumps(found))
+
+
+def _reply(seconds: int) -> tuple[Samples, Samples]:
+    """What is played, and what one microphone hears of it; both at 16 kHz."""
+    played = scenes.replies(seconds, seed=21)
+    return played, scenes.microphone(scenes.rooms()["linear"].echo(played))
+
+
+def _idle(wake: WakeSettings, seconds: int) -> Round:
+    ear = BenchEar(Settings(wake=wake))
+    near = scenes.microphone(np.zeros(seconds * RATE_HZ))
+    return lambda: _exhaust(ear, near, None)
+
+
+def _replying(seconds: int) -> Round:
+    ear = BenchEar(Settings(audio=AudioSettings(playback_rate_hz=PLAYBACK_HZ)))
+    ear.hearing.guard(True)
+    played, near = _reply(seconds)
+    loud = resample(played, RATE_HZ, PLAYBACK_HZ)
+    return lambda: _exhaust(ear, near, loud)
+
+
+def _exhaust(ear: BenchEar, near: Samples, played: Samples | None) -> None:
+    deque(ear.hear(near, played), maxlen=0)
+
+
+def _channels(count: int, seconds: int) -> Round:
+    """Every microphone cancelled, in a reply; they differ, as microphones do."""
+    played, near = _reply(seconds)
+    frames = np.stack([np.roll(near, 3 * number) for number in range(count)], axis=1)
+    reports = FarEndReports()
+    stage = EchoStage(FarEnd(RATE_HZ, 1), reports, rate_hz=RATE_HZ, channels=count)
+    front = FrontEnd(stage, rate_hz=RATE_HZ, keep=tuple(range(count)))
+    at = 0
+
+    def run() -> None:
+        nonlocal at
+        for start in range(0, len(frames), PERIOD):
+            end = at + start + PERIOD
+            block = played[start : start + PERIOD].tobytes()
+            reports.put(Played(1, end, end / RATE_HZ + 0.04, block))
+            front.observe(end, end / RATE_HZ)
+            front.process(frames[start : start + PERIOD])
+        at += len(frames)
+
+    return run
+
+
+def _words(count: int, seconds: int) -> Round:
+    """A model loaded under another name costs as any other."""
+    models = find_wake_models(PRETRAINED)
+    again = [replace(model, word=f"{model.word}_again") for model in models]
+    engine = LitertWake([*models, *again][:count])
+    sound = np.random.default_rng(3).standard_normal(seconds * RATE_HZ) * 500
+    samples = sound.astype(np.int16)
+
+    def run() -> None:
+        for start in range(0, len(samples) - CHUNK_SAMPLES + 1, CHUNK_SAMPLES):
+            engine.score(samples[start : start + CHUNK_SAMPLES])
+
+    return run
+
+
+KINDS: dict[str, Callable[[int, int], Round]] = {
+    "idle": lambda _count, seconds: _idle(WakeSettings(), seconds),
+    "confirmed": lambda _count, seconds: _idle(WakeSettings(confirm=True), seconds),
+    "reply": lambda _count, seconds: _replying(seconds),
+    "channels": _channels,
+    "words": _words,
+}
+
+if __name__ == "__main__":
+    main()
