@@ -112,7 +112,7 @@ class App:
         self._capture = AlsaCapture(settings.audio, post=post, clock=self._clock)
         self._ear = EarThread(
             self._capture,
-            lambda: make_hearing(self._settings, rates.uplink_rate_hz, far_end),
+            lambda: make_hearing(self._settings, rates.uplink_rate_hz, far_end, rates.prefers),
             post,
             load_wake=lambda: make_wake_engine(self._settings.wake),
             judge=self._judge,
@@ -177,8 +177,9 @@ class App:
 
     def _start_up(self) -> StartUp:
         """The offline service tells of itself only where it is used, the panel only of trouble:
-        before the configuration, so that the mailbox keeps its word before that one's."""
-        silent = {Part.PANEL}
+        before the configuration, so that the mailbox keeps its word before that one's. What is
+        wrong with the sound of a microphone shows only after some seconds."""
+        silent = {Part.PANEL, Part.ARRAY}
         if self._local_service is None:
             silent.add(Part.OFFLINE_SERVICE)
         return StartUp(frozenset(Part) - silent, self._began + START_S)

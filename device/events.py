@@ -41,9 +41,11 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechEnded:
-    """Local VAD: the last speech frame was ``at_frame``; posted ``hangover_ms`` later."""
+    """Local VAD: the last speech frame was ``at_frame``; posted ``hangover_ms`` later.
+    ``level_db``: dBFS of the loudest 32 ms of the speech; None where that is not known."""
 
     at_frame: int
+    level_db: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,17 @@ class NearEndHeard:
     quiet_ms: int  #: since it was last taken for speech
     above_echo_db: float  #: loudness against what the canceller leaves of the echo
     certain: bool  #: the canceller knows the room; else the echo itself may be heard
+    level_db: float | None = None  #: dBFS of the loudest 32 ms that were taken for speech
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerLocated:
+    """Who said the wake word, or began to speak, at ``at_frame`` is at ``azimuth_deg``, seen
+    from an array whose geometry is configured: 0 is its x axis, counted towards y."""
+
+    azimuth_deg: float
+    confidence: float  #: 0 to 1; below 0.17 nothing is told
+    at_frame: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +362,7 @@ Event = (
     | SpeechStarted
     | SpeechEnded
     | NearEndHeard
+    | SpeakerLocated
     | TurnJudged
     | UplinkAudio
     | UplinkStopped

@@ -6,13 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from device.adapters.turn_judge import TurnJudgeThread
+from device.audio.beam import FixedBeam
+from device.audio.channel_join import BeamOrOne
+from device.audio.cleaner import Cleaner
 from device.audio.echo_stage import EchoStage, PassThrough
 from device.audio.far_end import FarEnd, FarEndReports
 from device.audio.front_end import RATE_HZ as FRONT_RATE_HZ
 from device.audio.front_end import Canceller, FrontEnd
-from device.audio.hearing import Hearing
+from device.audio.geometry import parse_channels, parse_geometry
+from device.audio.hearing import Hearing, Sent
+from device.audio.mic_health import MicHealth
+from device.audio.mic_watch import Listening, MicWatch
 from device.audio.near_end import NearEnd
 from device.audio.smart_turn import INSTALL, SmartTurn, installed_model
+from device.audio.speaker_direction import SpeakerDirection
 from device.audio.wake_micro_models import MicroModel
 from device.audio.wake_models import WakeModel
 from device.audio.wake_null import NullWake, PartialWake
@@ -23,25 +30,33 @@ from device.settings import AudioSettings, Settings, WakeSettings
 
 
 def make_hearing(
-    settings: Settings, uplink_rate_hz: int, reports: FarEndReports | None = None
+    settings: Settings,
+    uplink_rate_hz: int,
+    reports: FarEndReports | None = None,
+    prefers: str = Sent.CLEAN,
 ) -> Hearing:
     """Engines loaded and warmed up. Without ``reports`` of what is played there is no
-    echo cancellation. Wake words that cannot be loaded are stood in for by
+    echo cancellation. ``prefers`` is the sound that the service wants, where the settings leave
+    it to the service. Wake words that cannot be loaded are stood in for by
     :class:`PartialWake` or :class:`NullWake`. Raises ModelError when the voice-activity
     detector cannot."""
     from device.audio.vad import SileroVad  # noqa: PLC0415 -- loads its model library
 
-    front = make_front_end(settings.audio, reports)
+    audio = settings.audio
+    send = Sent(prefers if audio.uplink == "auto" else audio.uplink)
+    front = make_front_end(audio, reports, send)
     return Hearing(
         make_wake_or_stand_in(settings.wake),
         SileroVad(),
-        rate_hz=settings.audio.capture_rate_hz,
+        rate_hz=audio.capture_rate_hz,
         uplink_rate_hz=uplink_rate_hz,
-        channel=settings.audio.capture_channel,
+        channel=audio.capture_channel,
         wake_settings=settings.wake,
         vad_settings=settings.vad,
         front=front,
+        send=send,
         near_end=NearEnd(SileroVad(), FRONT_RATE_HZ) if front is not None else None,
+        watch=make_watch(audio),
     )
 
 
@@ -74,16 +89,65 @@ def _loads(wake: WakeSettings, make: Callable[[WakeSettings], WakeEngine]) -> bo
     return True
 
 
-def make_front_end(audio: AudioSettings, reports: FarEndReports | None) -> FrontEnd | None:
-    """What ``audio.echo_cancellation`` asks for; None: the microphone is heard as it is."""
+def make_front_end(
+    audio: AudioSettings, reports: FarEndReports | None, send: Sent = Sent.CLEAN
+) -> FrontEnd | None:
+    """What ``audio.echo_cancellation`` asks for; None: the microphone is heard as it is.
+
+    One channel is kept; all microphones only where a beam listens to them. Raises ModelError
+    when WebRTC's audio processing cannot be loaded and is needed.
+    """
     if reports is None:
         return None
+    beam, keep = _beam(audio)
     if audio.echo_cancellation == "software":
         far_end = FarEnd(audio.playback_rate_hz, audio.playback_channels)
-        stage: Canceller = EchoStage(far_end, reports, rate_hz=audio.capture_rate_hz)
+        stage: Canceller = EchoStage(
+            far_end, reports, rate_hz=audio.capture_rate_hz, channels=len(keep)
+        )
     else:
         stage = PassThrough()
-    return FrontEnd(stage, rate_hz=audio.capture_rate_hz, keep=(audio.capture_channel,))
+    return FrontEnd(
+        stage,
+        rate_hz=audio.capture_rate_hz,
+        keep=keep,
+        raw=keep.index(audio.capture_channel) if audio.capture_channel in keep else 0,
+        join=beam,
+        polish=Cleaner() if send is Sent.POLISHED else None,
+    )
+
+
+def _beam(audio: AudioSettings) -> tuple[Callable[[], BeamOrOne] | None, tuple[int, ...]]:
+    """The beam, if one is asked for, and the channels that are kept."""
+    if audio.beam_azimuth_deg < 0 or not audio.microphone_geometry:
+        return None, (audio.capture_channel,)
+    positions = parse_geometry(audio.microphone_geometry)
+    channels = parse_channels(audio.microphone_channels, audio.capture_channels)
+
+    def make() -> BeamOrOne:
+        beam = FixedBeam(positions, audio.beam_azimuth_deg, FRONT_RATE_HZ)
+        return BeamOrOne(beam, len(channels))
+
+    return make, channels
+
+
+def make_watch(audio: AudioSettings) -> MicWatch:
+    """Who judges the microphones. Another one stands in for one that fails, but not where the
+    array cancels the echo itself: its other channels are full of it."""
+    rate_hz = audio.capture_rate_hz
+    channels = parse_channels(audio.microphone_channels, audio.capture_channels)
+    direction = None
+    if audio.microphone_geometry:
+        positions = parse_geometry(audio.microphone_geometry)
+        direction = SpeakerDirection(positions, channels, rate_hz)
+    return MicWatch(
+        MicHealth(rate_hz, channels),
+        rate_hz=rate_hz,
+        channels=channels,
+        home=Listening(audio.capture_channel, beam=_beam(audio)[0] is not None),
+        goes_over=audio.echo_cancellation != "hardware",
+        direction=direction,
+    )
 
 
 def make_turn_judge(settings: Settings, post: Post) -> TurnJudgeThread | None:

@@ -249,6 +249,12 @@ class AudioSettings:
         "processed channel in capture_channel), or off",
         choices=("software", "hardware", "off"),
     )
+    uplink: str = setting(
+        "auto",
+        "what the service is sent: raw (the microphone as it is), echo_cancelled, cleaned (less "
+        "noise, evenly loud), or auto (what the service prefers)",
+        choices=("auto", "raw", "echo_cancelled", "cleaned"),
+    )
     volume_percent: int = setting(70, "loudness at start", low=0, high=100, live=True)
     prebuffer_min_ms: int = setting(40, "smallest prebuffer", low=10, high=500)
     prebuffer_max_ms: int = setting(

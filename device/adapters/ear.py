@@ -6,7 +6,8 @@
     any thread ----------> control requests ----^
 
 The capture thread never waits: when the ear falls more than two seconds behind,
-the oldest periods are dropped, counted and told (:mod:`device.adapters.losses`). The
+the oldest periods are dropped, counted and told (:mod:`device.adapters.losses`), and
+hearing is degraded until it has caught up (:mod:`device.adapters.ear_backlog`). The
 ear wakes up once per wake-word chunk (80 ms) while nothing else is wanted, every
 period otherwise. There is no logging in either path.
 """
@@ -18,13 +19,15 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import ParamSpec, Protocol
+from typing import ParamSpec
 
 import numpy as np
 
 from device.adapters.clock import SystemClock
+from device.adapters.ear_backlog import Backlog
+from device.adapters.ear_ports import CaptureSource, Judge
 from device.adapters.ear_requests import EarRequests, Request
-from device.adapters.ear_words import ear_degraded, no_wake_word, tell_of_losses
+from device.adapters.ear_words import ear_degraded, fallen_behind, no_wake_word, tell_of_losses
 from device.adapters.losses import Losses
 from device.audio.hearing import Hearing
 from device.audio.wake_null import NullWake
@@ -38,10 +41,6 @@ from device.ports import Clock, Post, Samples, WakeEngine
 from device.settings import VadSettings, WakeSettings
 
 log = logging.getLogger(__name__)
-
-Sink = Callable[[int, Samples], None]
-"""Takes (first_frame, int16 frames of shape (n, channels)); keeps the array.
-Called by the capture thread; never blocks, never raises."""
 
 QUEUE_PERIODS = 200
 """Periods that may wait for the ear: 2 s at 10 ms."""
@@ -59,47 +58,6 @@ _PROVEN_INFERENCES = 125  # 10 s of work: the next failure is a new one
 _P = ParamSpec("_P")
 
 _BEAT_S = 0.5  # longest sleep of the thread: how often it shows that it lives
-
-
-class Judge(Protocol):
-    """Tells whether what was said sounds finished (``turn_judge.py``)."""
-
-    def ask(self, samples: Samples, to_frame: int) -> None:
-        """Post TurnJudged, soon or never. Ear thread; does not block."""
-        ...
-
-
-class CaptureSource(Protocol):
-    """What the ear needs of a microphone. All methods: any thread.
-
-    It posts PartReady and PartDegraded of ``Part.MICROPHONE`` itself.
-    """
-
-    def start(self, sink: Sink) -> None:
-        """Open the PCM (retrying until it works) and feed ``sink`` every period.
-
-        ``first_frame`` counts on since the process started; frames that were
-        lost, to an overrun or while the card was away, show as a jump.
-        """
-        ...
-
-    def stop(self) -> None:
-        """Close the PCM and join the thread (at most 1 s)."""
-        ...
-
-    def open_capture(self) -> None: ...
-
-    def close_capture(self) -> None: ...
-
-    @property
-    def is_open(self) -> bool:
-        """Frames are coming."""
-        ...
-
-    @property
-    def progress(self) -> int:
-        """Grows with every period, or every step of the retry timer, also while closed."""
-        ...
 
 
 class EarThread:
@@ -147,6 +105,7 @@ class EarThread:
         self._vad_on = self._masked = self._guarding = False
         self._settings: tuple[WakeSettings, VadSettings] | None = None
         self._losses = Losses(tell_of_losses)
+        self._backlog = Backlog()
         self._rebuilding = False  # nothing is heard meanwhile, as has been told
 
     def start(self) -> None:
@@ -235,19 +194,39 @@ class EarThread:
 
     def _hear(self, first_frame: int, samples: Samples) -> None:
         """The sink; capture thread."""
-        if len(self._periods) == self._periods.maxlen and not self._rebuilding:
+        is_full = len(self._periods) == self._periods.maxlen
+        if is_full and not self._rebuilding:
             self._losses.add(1)  # the deque drops its oldest
-        self._periods.append((first_frame, samples, self._clock.monotonic()))
+        now = self._clock.monotonic()
+        self._periods.append((first_frame, samples, now))
+        if not self._rebuilding and self._backlog.update(self._oldest_at(now), is_full, now):
+            self._tell_of_backlog()
         self._end_frame = first_frame + len(samples)
         if self._end_frame >= self._wanted_frame:
             self._bell.set()
+
+    def _oldest_at(self, now: float) -> float:
+        try:
+            return self._periods[0][2]
+        except IndexError:  # the ear has just taken it
+            return now
+
+    def _tell_of_backlog(self) -> None:
+        """The ear itself says that it hears again, and whether it hears all words."""
+        if self._backlog.behind:
+            self._post(fallen_behind())
+        else:
+            self._request(lambda hearing: _silently(self._tell_of_wake, hearing))
 
     # --- ear thread -----------------------------------------------------------
 
     def _run(self, hearing: Hearing) -> None:
         backoff_s = self._first_backoff_s
+        rebuilt = False
         while True:
             self._tell_of_wake(hearing)
+            if rebuilt:  # it knows nothing of what was wrong with the microphone
+                self._post(PartReady(Part.ARRAY))
             began = self._inferences
             error = self._listen(hearing)
             if error is None:
@@ -260,6 +239,7 @@ class EarThread:
             if again is None:
                 return
             hearing, backoff_s = again
+            rebuilt = True
             self._bell.set()  # requests may have come meanwhile
 
     def _tell_of_wake(self, hearing: Hearing) -> None:
@@ -368,6 +348,7 @@ class EarThread:
             hearing.mask(self._masked)
             hearing.guard(self._guarding)
             self._periods.clear()
+            self._backlog.reset()
             self._rebuilding = False
             return hearing, backoff_s
 

@@ -32,3 +32,13 @@ def no_wake_word(error: Exception, words: tuple[str, ...]) -> PartDegraded:
     state = WAKE_WORD_MISSING if words else NO_WAKE_WORD
     hint = f"meanwhile use {', '.join(words) or 'the button'}; the model is tried again by itself"
     return PartDegraded(Part.WAKE, state, str(error), hint)
+
+
+def fallen_behind() -> PartDegraded:
+    """Nothing is heard in time, and some of it never: whoever speaks now speaks in vain."""
+    return PartDegraded(
+        Part.WAKE,
+        "hearing is behind",
+        "the microphone's sound waits for seconds before it is listened to, and some of it is lost",
+        "see with `top` what keeps the processor busy; it goes on by itself when it has caught up",
+    )

@@ -13,10 +13,20 @@ from device.events import ErrorKind, Part
 from device.ports import Timeline
 
 #: Reports that carry what was said; withheld from the log unless asked for.
-SPOKEN = frozenset({"user_transcript", "reply_transcript", "tool_called"})
+SPOKEN = frozenset({"user_transcript", "reply_transcript", "tool_called", "not_understood"})
 _SECRET_FIELDS = frozenset({"text", "arguments"})
 #: Told at debug level: they come many times a turn.
-_CHATTY = frozenset({"light", "speech_started", "speech_ended", "reply_audio_received"})
+_CHATTY = frozenset(
+    {
+        "light",
+        "speech_started",
+        "speech_ended",
+        "turn_judged",
+        "reply_audio_received",
+        "ducked",
+        "restored",
+    }
+)
 _WARNINGS = frozenset({"error", "fault"})
 
 

@@ -34,7 +34,8 @@ class Aec3:
         except (ImportError, OSError) as error:
             raise ModelError(
                 f"WebRTC's echo canceller cannot be loaded: {error}",
-                hint='run scripts/run again to reinstall livekit, or set [audio] echo = "off"',
+                hint="run scripts/run again to reinstall livekit, "
+                'or set [audio] echo_cancellation = "off"',
             ) from error
         self._module = AudioProcessingModule(echo_cancellation=True, high_pass_filter=True)
         # Two frames that are used again and again, in place: making one costs more CPU

@@ -25,7 +25,7 @@ BLOCK_SAMPLES = 160
 TAIL_MS = 260
 """The longest echo path that can be learnt, delay included."""
 
-PATH_MEMORY = 0.9995
+PATH_MEMORY = 0.999
 """How much of the echo path is the same one block later (A of the state equation).
 Nearer to 1 is a deeper null, further away a faster one."""
 
@@ -172,12 +172,12 @@ class EchoCanceller:
         self._out_power[:, 0] = np.einsum("cn,cn->c", out, out)
         before = self._gain
         wrong = self._out_power.sum(axis=1) > MOST_EXCESS * self._in_power.sum(axis=1)
-        self._gain = np.where(wrong, np.float32(0), np.float32(1))
+        self._gain = (~wrong).astype(np.float32)
         if wrong.any():
             self._uncertainty[wrong] = _FIRST_UNCERTAINTY
             self._near_power[wrong] = 1e-4
         elif before.all():
             return out
         ramp = before[:, None] + (self._gain - before)[:, None] * _RAMP
-        guarded: Signal = near - ramp * echo
+        guarded: Signal = (near - ramp * echo).astype(np.float32, copy=False)
         return guarded

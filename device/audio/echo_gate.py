@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 
 Powers = NDArray[np.float64]
 
-MARGIN_DB = 9.0
+MARGIN_DB = 7.0
 """A person is so much louder than the usual leak, or more."""
 
-AGREE_DB = -15.0
+LOUD_MARGIN_DB = 4.0
+LOUD_FAR = 0.06
+"""So much more where the device is so loud (−12 dBFS): there a speaker distorts."""
+
+AGREE_DB = -12.0
 """AEC3 leaves at least that much of a person, and less of echo."""
 
 RAMP_DB = 3.0
@@ -36,14 +40,22 @@ LEAST_FAR = 1e-6
 INAUDIBLE_DB = -70.0
 """What is left below that may be heard half: a voice detector does not."""
 
-RELEASE = 0.85
+RELEASE = 0.88
 """A block: what is open closes within 0.2 s, so that a pause in a word does not."""
+
+FAST_RELEASE = 0.5
+"""While the path is not known."""
+
+START_BLOCKS = 150
+START_VOLUME = 0.02
+"""In the first 1.5 s of sound that it ever hears AEC3 lets half words through: of them
+almost nothing may be heard."""
 
 FAST_BLOCKS = 300
 """So long after the beginning, or after a change, the leak is learnt fast."""
 
 FAST_DB, SLOW_DB = 0.2, 0.02
-PERSON = 0.25
+PERSON = 0.1
 """A block in which somebody speaks says so much less of the leak."""
 
 FIRST_LEAK_DB = -6.0
@@ -76,6 +88,8 @@ class EchoGate:
         """Know nothing of what this room leaves."""
         self.leak_db = np.full(self._channels, FIRST_LEAK_DB)
         self._learnt = np.zeros(self._channels, np.int64)
+        self._heard_blocks = 0
+        self.volume = 1.0
         self.interrupt()
 
     def interrupt(self) -> None:
@@ -100,7 +114,8 @@ class EchoGate:
     ) -> NDArray[np.bool_]:
         """After each block: power of the far end, and (channels,) each of the microphone, the
         estimated echo, the linear output and AEC3's. Afterwards :attr:`open` is the part of
-        the linear output that may be heard, 0 to 1. Returns where the path has turned out to
+        the linear output that may be heard, 0 to 1, and :attr:`volume` how loud the mixture
+        may be. Returns where the path has turned out to
         be another one."""
         decay = 10 ** (-ECHO_DECAY_DB / 10)
         self._far = max(far, self._far * decay)
@@ -115,14 +130,21 @@ class EchoGate:
         self.echo_db, left_db = decibels(self._echo), decibels(self._left)
         sounds = self.echo_db > LEAST_ECHO_DB
         over = left_db - self.echo_db - self.leak_db
-        spoken = np.clip((over - MARGIN_DB) / RAMP_DB, 0, 1)
+        margin_db = MARGIN_DB + (LOUD_MARGIN_DB if self._far > LOUD_FAR else 0.0)
+        spoken = np.clip((over - margin_db) / RAMP_DB, 0, 1)
         kept_db = decibels(self._aec3_sum) - decibels(self._linear_sum)
         agreed = np.clip((kept_db - AGREE_DB) / RAMP_DB + 1, 0, 1)
         wanted = spoken * agreed
         changed = self._learn(sounds, over, wanted, spoken * (1 - agreed))
         wanted = np.where(left_db < INAUDIBLE_DB, np.maximum(wanted, 0.5), wanted)
         wanted = np.where(sounds, wanted, 1.0)
-        self.open = np.maximum(wanted, self.open * RELEASE)
+        release = np.where(self._known, RELEASE, FAST_RELEASE)
+        self.open = np.maximum(wanted, self.open * release)
+        if self._far > LEAST_FAR and self._heard_blocks < START_BLOCKS:
+            self._heard_blocks += 1
+            self.volume = START_VOLUME
+        elif self._heard_blocks >= START_BLOCKS:
+            self.volume = 1.0
         return changed
 
     @property

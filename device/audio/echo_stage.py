@@ -40,7 +40,7 @@ PREPARE_MS = 80
 
 WAKE_OPEN = 0.3
 """The wake word hears at least so much of the linear output: it asks for a word, not for a
-voice, and what AEC3 takes away costs it words."""
+voice, and what AEC3 takes away costs it words. Not before the echo path is known."""
 
 COMFORTABLE_SAMPLES = (16, 1200)
 """Where the direct sound may lie in the learnt path before the reference is moved."""
@@ -63,7 +63,7 @@ class EchoFacts:
 
     active: bool  #: something is played, or echoes
     converged: bool  #: the echo path is known; False: ask for more evidence of a voice
-    delay_ms: float  #: of the sound against what the time stamps say, with its way
+    delay_ms: float  #: of the sound against what the time stamps say; 0 until it is found
     skew_ppm: float  #: speaker's clock against the microphone's
     erle_db: float  #: how much of the echo the linear canceller removes
     residual_db: float  #: dBFS: echo that is to be expected in the output now
@@ -202,7 +202,7 @@ class EchoStage:
         self._saturation.learn(self._canceller.path[0], echo[0], error[0])
         cleaner = self._suppress(linear, far)
         echo_power, linear_power = _power(echo), _power(linear)
-        before = self._gate.open
+        before, volume = self._gate.open, self._gate.volume
         heard_power = _power(heard)
         far_power = float(far @ far) / BLOCK_SAMPLES
         changed = self._gate.update(
@@ -214,9 +214,10 @@ class EchoStage:
             self._follow(heard, far, bool(changed.any()))
         late = self._delayed(linear)
         out = _mix(late, cleaner, before, self._gate.open)
-        wake = _mix(
-            late, cleaner, np.maximum(before, WAKE_OPEN), np.maximum(self._gate.open, WAKE_OPEN)
-        )
+        if min(volume, self._gate.volume) < 1.0:
+            out = out * (volume + (self._gate.volume - volume) * _RAMP).astype(np.float32)
+        least = WAKE_OPEN if self._gate.converged else 0.0
+        wake = _mix(late, cleaner, np.maximum(before, least), np.maximum(self._gate.open, least))
         if echo_power[0] > 1e-6:
             removed = float(decibels(heard_power)[0] - decibels(linear_power)[0])
             self._erle_db += 0.02 * (removed - self._erle_db)
@@ -296,11 +297,11 @@ class EchoStage:
             gain = max(float(self._gate.open[0]), 0.1)
             leak_db = float(self._gate.echo_db[0] + self._gate.leak_db[0])
             residual = leak_db + 20 * float(np.log10(gain))
-        home = self._home if self._home is not None else 0
+        delay = 0.0 if self._home is None else self._home - self._alignment.delay_samples
         return EchoFacts(
             active=self._active,
             converged=self._gate.converged,
-            delay_ms=round(1000 * (home - self._alignment.delay_samples) / RATE_HZ, 1),
+            delay_ms=round(1000 * delay / RATE_HZ, 1),
             skew_ppm=round(self._skew.ppm, 1),
             erle_db=round(self._erle_db, 1),
             residual_db=round(residual, 1),

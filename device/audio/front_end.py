@@ -25,9 +25,6 @@ RATE_HZ = 16_000
 BLOCK_SAMPLES = 160
 """What the canceller takes at a time, and the most that waits for the rest of a block."""
 
-Pick = Callable[[Samples], Samples]
-"""(n, kept channels) cancelled samples to (n,): the best channel, or a beam."""
-
 
 class Canceller(Protocol):
     """What stands between the microphones and the listeners (``audio/echo_stage.py``)."""
@@ -60,6 +57,21 @@ class Canceller(Protocol):
         ...
 
 
+class Join(Protocol):
+    """What makes one of several cancelled channels (``audio/channel_join.py``)."""
+
+    alone: int | None  #: the place of the one that is heard; None: all together
+
+    @property
+    def latency_samples(self) -> int: ...
+
+    def reset(self) -> None: ...
+
+    def join(self, frames: Samples) -> Samples:
+        """(n, kept channels) in, (n,) out."""
+        ...
+
+
 class Polish(Protocol):
     """What makes the cancelled channel pleasant (``audio/cleaner.py``)."""
 
@@ -77,7 +89,7 @@ class Polish(Protocol):
 class Front:
     """What came out of one call, each (n,) int16; they need not be of one length."""
 
-    raw: Samples  #: the first kept channel as it was heard
+    raw: Samples  #: one kept channel as it was heard
     clean: Samples  #: cancelled, one channel
     words: Samples  #: the same, as the wake word hears it
     polished: Samples  #: made pleasant; as ``clean`` where nothing does so
@@ -105,8 +117,8 @@ class _Late:
 class FrontEnd:
     """Turns capture frames into 16 kHz streams whose positions are known.
 
-    ``keep`` names the channels that are used; ``pick`` makes one of the cancelled ones
-    (None: the first).
+    ``keep`` names the channels that are used. Where they are several, ``join`` builds what
+    makes one of the cancelled ones; ``raw`` is the place of the one that is passed as it is.
     """
 
     def __init__(
@@ -115,14 +127,19 @@ class FrontEnd:
         *,
         rate_hz: int,
         keep: tuple[int, ...] = (0,),
-        pick: Pick | None = None,
+        raw: int = 0,
+        join: Callable[[], Join] | None = None,
         polish: Polish | None = None,
     ) -> None:
         if rate_hz % RATE_HZ:
             raise ValueError(f"a microphone at {rate_hz} Hz is not at a multiple of {RATE_HZ} Hz")
+        if len(keep) > 1 and join is None:
+            raise ValueError(f"nothing makes one channel of {keep}")
         self.canceller = canceller
         self.scale = rate_hz // RATE_HZ
-        self._keep, self._pick, self._polish = keep, pick, polish
+        self._keep, self._raw, self._polish = keep, raw, polish
+        # One for what is clean, one for the words: each remembers what went through it.
+        self._joins = [join(), join()] if join is not None else []
         self._resamplers = [LowDelayResampler(rate_hz, RATE_HZ) for _ in keep]
         self._clean, self._words, self._polished = _Late(), _Late(), _Late()
         self.begin(0)
@@ -131,12 +148,21 @@ class FrontEnd:
     def lookahead(self) -> int:
         """Capture frames that must follow an instant before it can come out clean; up to a
         block more, until the block that it is in is whole."""
-        wait = self.canceller.latency_samples * self.scale
-        return wait + self._resamplers[0].lookahead
+        return self._clean_latency * self.scale + self._resamplers[0].lookahead
 
     def observe(self, end_frame: int, at: float) -> None:
         """The capture period up to ``end_frame`` came at ``at``; told before it is processed."""
         self.canceller.observe(end_frame, at)
+
+    def use(self, channel: int, together: bool = False) -> None:
+        """From the next frames on listen to ``channel`` of the card alone, or to all that are
+        kept ``together``. Where one is kept, another takes its place; to the canceller that is
+        a room that has changed."""
+        if not self._joins:
+            self._keep = (channel,)
+            return
+        for join in self._joins:
+            join.alone = None if together else self._keep.index(channel)
 
     def begin(self, at_frame: int) -> None:
         """All streams begin anew, at the position of capture frame ``at_frame``."""
@@ -148,7 +174,9 @@ class FrontEnd:
         self._waiting: Samples = np.zeros((lead, len(self._keep)), np.int16)
         self._next_frame = at_frame - lead * self.scale  # of the first sample that waits
         self.canceller.restart()
-        latency = self.canceller.latency_samples + lead
+        for join in self._joins:
+            join.reset()
+        latency = self._clean_latency + lead
         self._clean.begin(latency)
         self._words.begin(latency)
         if self._polish is not None:
@@ -183,9 +211,13 @@ class FrontEnd:
         )
 
     @property
+    def _clean_latency(self) -> int:
+        return self.canceller.latency_samples + sum(j.latency_samples for j in self._joins[:1])
+
+    @property
     def _latency(self) -> int:
         polish = 0 if self._polish is None else self._polish.latency_samples
-        return self.canceller.latency_samples + polish
+        return self._clean_latency + polish
 
     def _advance(self, near: Samples) -> Front:
         """``near`` is (n, kept channels) at 16 kHz."""
@@ -194,21 +226,22 @@ class FrontEnd:
         waiting = np.concatenate([self._waiting, near])
         count = len(waiting) // BLOCK_SAMPLES * BLOCK_SAMPLES
         self._waiting = waiting[count:]
-        at = self._next_frame // self.scale - self.canceller.latency_samples
-        none = near[:0, 0]
+        at = self._next_frame // self.scale - self._clean_latency
+        alone = self._joins[0].alone if self._joins else None
+        raw, none = near[:, self._raw if alone is None else alone], near[:0, 0]
         if not count:
-            return Front(near[:, 0], none, none, none, none, at)
-        one = self._one(self.canceller.process(waiting[:count], self._next_frame))
+            return Front(raw, none, none, none, none, at)
+        one = self._one(self.canceller.process(waiting[:count], self._next_frame), 0)
         self._next_frame += count * self.scale
         polished = one if self._polish is None else self._polish.clean(one)
         return Front(
-            near[:, 0],
+            raw,
             self._clean.take(one),
-            self._words.take(self._one(self.canceller.for_wake)),
+            self._words.take(self._one(self.canceller.for_wake, 1)),
             self._polished.take(polished),
             one,
             at,
         )
 
-    def _one(self, cancelled: Samples) -> Samples:
-        return cancelled[:, 0] if self._pick is None else self._pick(cancelled)
+    def _one(self, cancelled: Samples, stream: int) -> Samples:
+        return self._joins[stream].join(cancelled) if self._joins else cancelled[:, 0]

@@ -19,6 +19,7 @@ from device.audio.format import frames_in, pick_channel
 from device.audio.frame_scale import in_frames
 from device.audio.front_end import BLOCK_SAMPLES, Front, FrontEnd
 from device.audio.lanes import UplinkLane, VadLane, WakeLane
+from device.audio.mic_watch import MicWatch
 from device.audio.near_end import NearEnd
 from device.audio.onset import EchoLevels
 from device.audio.own_sound import OwnSoundMask
@@ -75,12 +76,14 @@ class Hearing:
         front: FrontEnd | None = None,
         send: Sent = Sent.CLEAN,
         near_end: NearEnd | None = None,
+        watch: MicWatch | None = None,
     ) -> None:
         """Without ``front`` all listen to ``channel`` as it is. ``send`` chooses which of the
         front end's streams the uplink is made of. ``near_end`` listens while a reply sounds; it
-        counts in samples at 16 kHz, and needs a ``front``."""
+        counts in samples at 16 kHz, and needs a ``front``. ``watch`` judges the microphones, and
+        says which is heard."""
         wake_settings, vad_settings = wake_settings or WakeSettings(), vad_settings or VadSettings()
-        self._front, self._channel = front, channel
+        self._front, self._channel, self._mics = front, channel, watch
         self._scale = 1 if front is None else front.scale
         rate_hz //= self._scale
         self._rate_hz, self._uplink_rate_hz = rate_hz, uplink_rate_hz
@@ -153,6 +156,7 @@ class Hearing:
 
         A jump of ``first_frame`` is a gap (overrun, or the card was away).
         """
+        told = self._judge_microphones(first_frame, samples)
         events: list[Event] = []
         if first_frame != self._next_frame or not self._started:
             events += self._jump(first_frame)
@@ -162,11 +166,13 @@ class Hearing:
             self._next_frame += len(part)
             events += self._append(part)
             events += self._advance()
-        return in_frames(events, self._scale)
+        return [*told, *self._located(in_frames(events, self._scale))]
 
     def observe(self, end_frame: int, at: float) -> None:
         """The period up to ``end_frame`` came at ``at`` (s, CLOCK_MONOTONIC). To be told
         before the period is processed; the echo canceller sets its reference by it."""
+        if self._mics is not None:
+            self._mics.observe(end_frame, at)
         if self._front is not None:
             self._front.observe(end_frame, at)
 
@@ -233,7 +239,27 @@ class Hearing:
     def advance(self) -> list[Event]:
         """What can be said without new frames: after ``start_uplink`` or
         ``run_vad``, that which lies in the preroll."""
-        return in_frames(self._advance(), self._scale)
+        return self._located(in_frames(self._advance(), self._scale))
+
+    def _judge_microphones(self, first_frame: int, frames: Samples) -> list[Event]:
+        """Before anything is done to them. What is wrong; another may be heard from now on."""
+        if self._mics is None:
+            return []
+        was = self._mics.listening
+        events = self._mics.hear(first_frame, frames)
+        now = self._mics.listening
+        if now != was:
+            self._channel = now.channel
+            if self._front is not None:
+                self._front.use(now.channel, now.beam)
+        return events
+
+    def _located(self, events: list[Event]) -> list[Event]:
+        """Pass ``events``, in capture frames; whoever spoke is looked for soon."""
+        if self._mics is not None and events:
+            sounds = self._front is not None and self._front.canceller.facts.active
+            self._mics.told(events, over_own_sound=sounds)
+        return events
 
     def _advance(self) -> list[Event]:
         events: list[Event] = [*self._wake.advance()]

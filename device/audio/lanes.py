@@ -6,11 +6,14 @@ start in the past, and none changes what another hears. Pure, ear thread only.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from device.audio import vad, wake
 from device.audio.chunks import Chunks
 from device.audio.format import frames_in, pcm_of
+from device.audio.levels import SILENT_DB, SlowGain, level_db
 from device.audio.own_sound import OwnSoundMask
 from device.audio.polyphase import LowDelayResampler
 from device.audio.preroll import PrerollRing
@@ -25,6 +28,10 @@ PIECE_MS = 100
 
 CATCH_UP_MS = 2000
 """The most preroll that one call sends, so that the ear never falls behind its queue."""
+
+
+LOUD_ENOUGH = 0.5
+"""The probability of speech from which a chunk tells how loud somebody speaks."""
 
 
 class WakeLane:
@@ -73,7 +80,11 @@ class WakeLane:
 
 
 class VadLane:
-    """Runs the voice-activity detector on every 32 ms while it is on."""
+    """Runs the voice-activity detector on every 32 ms while it is on.
+
+    It hears a microphone that is too quiet through a slow gain (``audio/levels.py``), which
+    remembers what it has learnt of the microphone from one use to the next.
+    """
 
     def __init__(
         self,
@@ -84,6 +95,8 @@ class VadLane:
         mask: OwnSoundMask,
     ) -> None:
         self._engine, self._activity, self._mask = engine, activity, mask
+        self._gain = SlowGain(vad.RATE_HZ)
+        self._level_db = SILENT_DB  # of the loudest speech since speech last ended
         self._chunks = Chunks(ring, rate_hz, vad.CHUNK_SAMPLES)
 
     def restart(self, at_frame: int) -> None:
@@ -91,6 +104,7 @@ class VadLane:
         self._chunks.restart(at_frame)
         self._engine.reset()
         self._activity.reset()
+        self._level_db = SILENT_DB
 
     def resume(self, at_frame: int) -> None:
         """Some frames were lost; who was speaking before still speaks.
@@ -111,11 +125,19 @@ class VadLane:
     def advance(self) -> list[SpeechStarted | SpeechEnded]:
         found = []
         for chunk, first_frame, end_frame in self._chunks.take():
-            probability = self._engine.probability(chunk)
             if not self._activity.speaking and self._mask.touches(first_frame, end_frame):
-                # Our own sound is no onset. Who spoke before it is still speaking.
+                # Our own sound is no onset, nor a measure of voices. Who spoke before it is
+                # still speaking.
+                self._engine.probability(chunk)
                 probability = 0.0
+            else:
+                probability = self._engine.probability(self._gain.apply(chunk))
+            if probability >= LOUD_ENOUGH:
+                self._level_db = max(self._level_db, level_db(chunk))
             verdict = self._activity.update(probability, first_frame, end_frame)
+            if isinstance(verdict, SpeechEnded):
+                verdict = replace(verdict, level_db=round(self._level_db, 1))
+                self._level_db = SILENT_DB
             if verdict is not None:
                 found.append(verdict)
         return found

@@ -12,6 +12,7 @@ not); so noise alone raises nothing. The gain stands still while somebody speaks
 
 from __future__ import annotations
 
+import math
 from math import log10
 
 import numpy as np
@@ -91,3 +92,12 @@ class SlowGain:
 
 def _db(power: float) -> float:
     return 10 * log10(max(power, 0.1) / 32768.0**2)
+
+
+SILENT_DB = -120.0
+
+
+def level_db(sound: Samples) -> float:
+    """dBFS of ``sound``, int16; :data:`SILENT_DB` for digital silence."""
+    power = float(np.mean(np.square(sound.astype(np.float32)))) / 32768.0**2
+    return 10 * math.log10(power + 1e-12)

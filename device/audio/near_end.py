@@ -8,11 +8,10 @@ thread only.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from device.audio import pitch, vad
+from device.audio.levels import SILENT_DB, level_db
 from device.audio.onset import BLOCK_MS, BLOCKS, EchoLevels, Onset
 from device.events import NearEndHeard
 from device.ports import Samples, VadEngine
@@ -72,7 +71,7 @@ class NearEnd:
     def _forget(self) -> None:
         self._lasted_ms = self._speech_ms = self._voiced_ms = self._quiet_ms = 0
         self._credit_ms = 0  # stood out, before Silero had noticed
-        self._peak_db = -120.0
+        self._peak_db = self._level_db = SILENT_DB
 
     def hear(self, block: Samples, first_frame: int, echo: EchoLevels) -> list[NearEndHeard]:
         """The next 160 samples, which begin at capture frame ``first_frame``: what is new.
@@ -84,7 +83,7 @@ class NearEnd:
         self._recent = np.concatenate([self._recent[BLOCK_SAMPLES:], block])
         self._waiting += BLOCK_SAMPLES
         self._echo = echo
-        onset = self._onset.update(_level_db(block), echo, speech=self._speech_ms > 0)
+        onset = self._onset.update(level_db(block), echo, speech=self._speech_ms > 0)
         found = []
         if onset and self._since is None:
             self._begin(first_frame, BLOCKS * BLOCK_MS)
@@ -122,7 +121,7 @@ class NearEnd:
         return [report]
 
     def _weigh(self, chunk: Samples, speaks: bool) -> None:
-        parts = [_level_db(chunk[at : at + _PART]) for at in range(0, len(chunk), _PART)]
+        parts = [level_db(chunk[at : at + _PART]) for at in range(0, len(chunk), _PART)]
         self._peak_db = max(self._peak_db, *parts)
         least_db = max(self._peak_db - STILL_LOUD_DB, self._onset.floor.db)
         loud = [level > least_db for level in parts]
@@ -133,11 +132,21 @@ class NearEnd:
             self._quiet_ms += vad.CHUNK_MS
             return
         if not self._speech_ms:
+            self._begin_with_speech()
             loud_ms += self._credit_ms
         self._speech_ms += loud_ms
+        self._level_db = max(self._level_db, level_db(chunk))
         self._quiet_ms = loud[::-1].index(True) * _PART_MS
         if pitch.harmonicity(self._recent) >= pitch.VOICED:
             self._voiced_ms += vad.CHUNK_MS
+
+    def _begin_with_speech(self) -> None:
+        """A noise shortly before somebody speaks is no part of what they say."""
+        assert self._since is not None
+        idle_ms = self._lasted_ms - vad.CHUNK_MS - CREDIT_MS
+        if idle_ms > 0:
+            self._since += idle_ms * self._rate_hz // 1000
+            self._lasted_ms -= idle_ms
 
     def _report(self) -> NearEndHeard:
         assert self._since is not None
@@ -153,10 +162,5 @@ class NearEnd:
             quiet_ms=min(self._quiet_ms, lasted_ms),
             above_echo_db=round(self._peak_db - rest_db, 1),
             certain=self._echo.certain,
+            level_db=round(self._level_db, 1) if self._speech_ms else None,
         )
-
-
-def _level_db(sound: Samples) -> float:
-    """dBFS; -120 for digital silence."""
-    power = float(np.mean(np.square(sound.astype(np.float32)))) / 32768.0**2
-    return 10 * math.log10(power + 1e-12)

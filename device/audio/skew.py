@@ -24,7 +24,10 @@ EACH_BLOCKS = 25
 OVER = 4
 """Looks: a path is compared with that of a second ago."""
 
-STEP = 0.25
+FAST_PPM = 60.0
+"""A path that slides faster is compared with that of the last look instead."""
+
+STEP = 0.5
 """How much of what was seen is corrected at a time."""
 
 _LOW_HZ, _HIGH_HZ = 300, 5000
@@ -53,21 +56,30 @@ class SkewTracker:
         if self._blocks % EACH_BLOCKS:
             return False
         now = path[:, self._band].copy()
-        changed = len(self._seen) == OVER and self._compare(self._seen[0], now)
+        changed = len(self._seen) == OVER and self._correct(now)
         self._seen.append(now)
         return changed
 
-    def _compare(self, before: Spectra, now: Spectra) -> bool:
+    def _correct(self, now: Spectra) -> bool:
+        # The nearest path first: what has slid by more than half a wave is ambiguous.
+        seen = self._slide(self._seen[-1], now, 1)
+        if seen is not None and abs(seen) < FAST_PPM:
+            seen = self._slide(self._seen[0], now, OVER)
+        if seen is None:
+            return False
+        self.ppm = float(np.clip(self.ppm + STEP * seen / OVER, -MOST_PPM, MOST_PPM))
+        return True
+
+    def _slide(self, before: Spectra, now: Spectra, looks: int) -> float | None:
+        """In ppm, what the reference lacks; None when these are two different paths."""
         cross = np.sum(now * np.conj(before), axis=0)
         power = np.sqrt(np.sum(np.abs(now) ** 2, axis=0) * np.sum(np.abs(before) ** 2, axis=0))
         if float(power.sum()) < 1e-6:
-            return False
+            return None
         # A path that is another one altogether has not slid.
         if float(np.abs(cross).sum()) < 0.7 * float(power.sum()):
-            return False
+            return None
         weight = np.abs(cross) * self._per_sample
         later = -float(np.sum(weight * np.angle(cross)) / np.sum(weight * self._per_sample))
-        seconds = OVER * EACH_BLOCKS * BLOCK_SAMPLES / RATE_HZ
-        seen = float(np.clip(-1e6 * later / (seconds * RATE_HZ), -MOST_PPM, MOST_PPM))
-        self.ppm = float(np.clip(self.ppm + STEP * seen / OVER, -MOST_PPM, MOST_PPM))
-        return True
+        samples = looks * EACH_BLOCKS * BLOCK_SAMPLES
+        return float(np.clip(-1e6 * later / samples, -MOST_PPM, MOST_PPM))

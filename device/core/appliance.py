@@ -49,6 +49,7 @@ from device.events import (
     PlaybackStopped,
     PlaybackUnderrun,
     SettingsReloaded,
+    SpeakerLocated,
     SpeechEnded,
     SpeechStarted,
     StopReason,
@@ -191,6 +192,8 @@ class Appliance:
                 ]
             case _ if self._health.muted and isinstance(event, _FROM_THE_EAR):
                 return []  # was on its way when the microphone closed
+            case SpeakerLocated(azimuth, sure):
+                return [Report("speaker_located", {"azimuth_deg": azimuth, "confidence": sure})]
             case WakeDetected(word=word) if self._actions.get(word, WAKE).stops:
                 return self._stop_word(event, now)
             case WakeDetected() if self._gestures.undecided:
@@ -288,9 +291,8 @@ class Appliance:
     def _toggle_mute(self, now: float) -> list[Command]:
         self._health.muted = not self._health.muted
         self._wake_held_back = None
-        self._error_until = float(
-            "-inf"
-        )  # who mutes has seen it, and wants to see that it is muted
+        # Who mutes has seen it, and wants to see that it is muted.
+        self._error_until = float("-inf")
         if self._health.muted:
             commands = self.conversation.abort(now, StopReason.BUTTON)
             return [*commands, CloseCapture(), PlayCue(Cue.MUTED), Report("muted")]

@@ -59,6 +59,11 @@ an acknowledgement is over after 0.6 s, a sentence is not."""
 VOICED_SHARE = 0.3
 """Of the speech: coughs, sneezes and crockery have less."""
 
+FAR_DB = 6.0
+"""So much quieter than the person whose turn is being answered: somebody who talks to others, or a
+television. It may be the same person from further away, who then needs word or button; but what
+cuts a reply that nobody meant to stop makes a device useless beside a television."""
+
 LATER_MS = 128
 """So much later it need not sound at the very moment: words have gaps in them."""
 
@@ -99,7 +104,12 @@ class BargeIn:
     def __init__(self, barge_in: str, rate_hz: int) -> None:
         self._preroll = PREROLL_MS * rate_hz // 1000
         self._demand = DEMANDS.get(barge_in)
+        self._person_db: float | None = None
         self.reply_began()
+
+    def person_spoke(self, level_db: float | None) -> None:
+        """How loud the person is whose turn is answered; None: that is not known."""
+        self._person_db = level_db
 
     def tune(self, barge_in: str) -> None:
         """The setting changed; takes effect with what comes next."""
@@ -131,7 +141,8 @@ class BargeIn:
         if self._demand is None or self._cut or self._given_up or sound is None:
             return None
         spoken = sound.speech_ms >= WORDS_MS // 2 and sound.quiet_ms < AGAIN_SPEECH_MS
-        return self._from_frame(sound) if spoken and self._loud(sound) else None
+        meant = self._loud(sound) and not self._far(sound)
+        return self._from_frame(sound) if spoken and meant else None
 
     def reply_ended(self) -> int | None:
         """It was heard to its end (its sound comes back by itself): what is undecided, as
@@ -195,9 +206,16 @@ class BargeIn:
         wanted = self._demand.least_db + (0.0 if sound.certain else UNCERTAIN_DB)
         return sound.above_echo_db >= wanted
 
+    def _far(self, sound: NearEndHeard) -> bool:
+        if self._person_db is None or sound.level_db is None:
+            return False
+        return sound.level_db < self._person_db - FAR_DB
+
     def _interrupts(self, sound: NearEndHeard) -> bool:
         assert self._demand is not None
-        if not self._loud(sound) or sound.voiced_ms < VOICED_SHARE * sound.speech_ms:
+        if not self._loud(sound) or self._far(sound):
+            return False
+        if sound.voiced_ms < VOICED_SHARE * sound.speech_ms:
             return False
         span_ms = self._demand.span_ms * (1.0 if sound.certain else UNCERTAIN_TIMES)
         if says_something(self._text):

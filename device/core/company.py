@@ -121,9 +121,11 @@ class Television:
         return True
 
     def turn_over(self, outcome: Outcome, level_db: float | None = None) -> None:
-        """The turn is decided. ``level_db``: how loud it was, if that is known."""
+        """The turn is decided. ``level_db``: how loud it was, if that is known; of one that
+        wake word or button opened it is the person's."""
         self._since.unpaused_until = None
         if not self._since.by_voice:
+            self._near_db = level_db if self._near_db is None else self._near_db
             return
         self._since.by_voice = False
         self._since.far = self._since.far + 1 if _far(level_db, self._near_db) else 0

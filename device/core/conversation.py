@@ -242,7 +242,7 @@ class Conversation(Interrupting):
             speech_ms=self._speech_ms,
         ):
             self._report("not_understood", text=event.text)
-            self._company.turn_over(Outcome.NOTHING)
+            self._company.turn_over(Outcome.NOTHING, self._level_db)
             self._abandon(now, StopReason.ERROR)
             if not self._apologise(now):
                 self._become_idle(now)

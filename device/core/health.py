@@ -63,7 +63,7 @@ class Health:
 
     def facts(self, now: float) -> StatusFacts:
         return StatusFacts(
-            microphone=self._words(Part.MICROPHONE),
+            microphone=self._words(Part.MICROPHONE, Part.ARRAY),
             speaker=self._words(Part.SPEAKER),
             muted=self.muted,
             service=self._provider,
@@ -71,6 +71,7 @@ class Health:
             uptime_s=round(now - self._started_at),
         )
 
-    def _words(self, part: Part) -> str:
-        event = self._degraded.get(part)
-        return event.state if event else "ok"
+    def _words(self, *parts: Part) -> str:
+        """The worst comes first."""
+        states = (event.state for part in parts if (event := self._degraded.get(part)))
+        return next(states, "ok")

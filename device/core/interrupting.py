@@ -71,12 +71,14 @@ class Interrupting(Listening):
             "voiced_ms": heard.voiced_ms,
             "above_echo_db": heard.above_echo_db,
             "certain": heard.certain,
+            "level_db": heard.level_db,
+            "person_db": self._level_db,
         }
 
     def _interrupt(self, from_frame: int | None, now: float) -> None:
         self._report("barge_in", **self._evidence)
         self._abandon(now, StopReason.BARGE_IN)
-        self._company.turn_over(Outcome.ANSWERED)
+        self._company.turn_over(Outcome.ANSWERED, self._level_db)
         if self._company.may_listen:
             self._listen(now, "barge_in", from_frame)
         else:  # a television may stop a reply, but is not listened to for ever
@@ -105,6 +107,7 @@ class Interrupting(Listening):
             if not wanted and self._barge_in.ducked:
                 self._out.append(DuckPlayback(False))
             self._barge_in.reply_began()
+            self._barge_in.person_spoke(self._level_db)
             self._heard = None
             self._set_due()
         return self._out

@@ -205,7 +205,7 @@ class Linking(Answering):
             self._report("not_taken", detail=words, hint=hint)
         else:
             self._report("error", kind=kind.value, detail=words, hint=hint)
-        self._company.turn_over(Outcome.NOTHING)
+        self._company.turn_over(Outcome.NOTHING, self._level_db)
         self._give_up(now, "no_verdict", sorry=says_so)
 
     def _give_up(self, now: float, reason: str, *, sorry: bool = False) -> None:

@@ -41,6 +41,7 @@ class Listening(Linking):
         self._speech_seen = self._taken = self._link_was_lost = self._sent_late = False
         self._speech_from = None
         self._speech_ms = 0
+        self._level_db = None
         self._end_of_turn.new_turn()
         self._pause_lasts_from = now
         self._ends_conversation = self._broken = False
@@ -105,6 +106,7 @@ class Listening(Linking):
         if self.phase is not Phase.LISTENING or self._pressed_at is not None:
             return
         quiet_s = self._vad.hangover_ms / 1000
+        self._hear_level(event.level_db)
         self._company.speech_ended()
         self._note_company()
         if self._speech_from is not None:
@@ -132,6 +134,11 @@ class Listening(Linking):
             if not self._link_open:  # only we can end the turn, and it is answered as one
                 patience_s = min(patience_s, OFFLINE_PAUSE_S)
             self.deadlines.set("no_speech", now + patience_s)
+
+    def _hear_level(self, level_db: float | None) -> None:
+        """How loud the one is whose turn this is: of its parts the loudest."""
+        if level_db is not None:
+            self._level_db = max(level_db, self._level_db or level_db)
 
     def _on_turn_judged(self, event: TurnJudged, _now: float) -> None:
         """It comes late, or never: then silence alone decides."""

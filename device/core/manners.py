@@ -111,7 +111,9 @@ class Manners(TurnState):
 
     def _follow_up(self, now: float) -> None:
         """A reply was heard to its end: listen for a while without the wake word, or do not."""
-        self._company.turn_over(Outcome.ANSWERED if self._replies.any_heard else Outcome.NOTHING)
+        self._company.turn_over(
+            Outcome.ANSWERED if self._replies.any_heard else Outcome.NOTHING, self._level_db
+        )
         window_s = self._still_there.heard(self._reply_text)
         self._reply_text = ""
         if not self._company.may_listen:

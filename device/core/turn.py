@@ -70,6 +70,7 @@ class TurnState:
         self._speech_seen = False
         self._addressed = False  # the wake word or the button opened this turn
         self._speech_from: int | None = None  # the device's own detector hears speech since
+        self._level_db: float | None = None  # dBFS, of who speaks in this turn
         self._quiet_from = 0  # capture frame of the last speech
         self._speech_ms = 0  # it heard of it in this turn, up to the last pause
         self._pause_lasts_from = 0.0  # from then on it is a pause; infinite: speech

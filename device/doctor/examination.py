@@ -93,7 +93,9 @@ def _sound(settings: Settings) -> list[Check]:
 
 def _try_pcm(settings: Settings, *, capture: bool) -> Heard:
     from device.adapters.alsa import PcmRequest, close_pcm, open_pcm
-    from device.doctor.sound import listen
+    from device.audio.geometry import parse_channels
+    from device.audio.mic_health import MicHealth
+    from device.doctor.sound import LISTEN_CLOSELY_S, PACE, listen
 
     audio = settings.audio
     rate = audio.capture_rate_hz if capture else audio.playback_rate_hz
@@ -104,14 +106,21 @@ def _try_pcm(settings: Settings, *, capture: bool) -> Heard:
             rate_hz=rate,
             channels=audio.capture_channels if capture else audio.playback_channels,
             period_frames=rate * audio.period_ms // 1000,
-            periods=4,
+            # What is judged must be whole, also on a machine that is busy.
+            periods=50 if capture else 4,
         )
     )
     try:
-        frames, peak = listen(opened.pcm) if capture else (0, 0)
+        if not capture:
+            return Heard(opened.describe())
+        mics = parse_channels(audio.microphone_channels, audio.capture_channels)
+        health = MicHealth(rate, mics, pace=PACE)
+        frames, peak = listen(
+            opened.pcm, LISTEN_CLOSELY_S, health=health, channels=audio.capture_channels
+        )
+        return Heard(opened.describe(), frames, peak, health.faults, len(mics))
     finally:
         close_pcm(opened.pcm)
-    return Heard(opened.describe(), frames, peak)
 
 
 def _pins(board: BoardSettings) -> list[Check]:

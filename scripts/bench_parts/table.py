@@ -14,12 +14,13 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from readme_table import Row, Standing, kept, name_of, rewritten, standing
+from machine import cpu
+from readme_table import Row, Standing, kept, name_of, rewritten, standing, unlike
 
 REPO = Path(__file__).resolve().parents[2]
 README = REPO / "README.md"
@@ -33,7 +34,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=REPO / "out" / "bench.json")
     options = parser.parse_args()
     machine = f"{cpu()}, Python {platform.python_version()}, {platform.system()}"
-    if options.readme and (trouble := unlike(readme(), machine, options.only)):
+    if options.readme and (trouble := unlike(readme(), machine, options.only, NAMES)):
         parser.error(trouble)  # before the hours, not after
     results: Json = {}
     for part in options.only:
@@ -60,16 +61,6 @@ def readme() -> Standing:
     return standing(README.read_text(encoding="utf-8"))
 
 
-def unlike(old: Standing, machine: str, parts: Sequence[str]) -> str:
-    """Why the rows of ``parts``, measured here, must not stand beside those that are kept."""
-    if old.machine == machine or not kept(old, parts, NAMES):
-        return ""
-    return (
-        f"README.md's other rows were measured on another machine ({old.machine}; this is "
-        f"{machine}): measure all parts, without --only"
-    )
-
-
 def measure(part: str) -> Json:
     """Run one part in a process of its own."""
     script = Path(__file__).with_name(f"{part}.py")
@@ -78,13 +69,6 @@ def measure(part: str) -> Json:
     )
     result: Json = json.loads(done.stdout[done.stdout.index(b"{") :])
     return result
-
-
-def cpu() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith(("model name", "Model")):
-            return f"{line.partition(':')[2].strip()}, {platform.machine()}"
-    return platform.machine()
 
 
 # --- rows -------------------------------------------------------------------------------

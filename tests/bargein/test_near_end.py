@@ -106,6 +106,15 @@ def test_a_noise_that_is_no_speech_is_over_sooner() -> None:
     assert events[-1][0] - 2.0 < 0.35
 
 
+def test_a_noise_before_somebody_speaks_is_no_part_of_it() -> None:
+    sound = np.concatenate([noise(2.0), noise(0.15, rms=250.0, seed=4), noise(0.1), hum(0.5)])
+    events = told(NearEnd(LevelVad(), RATE_HZ), sound)
+    last = events[-1][1]
+    assert events[0][1].since_frame < 2.05 * RATE_HZ
+    assert 2.12 * RATE_HZ <= last.since_frame <= 2.26 * RATE_HZ
+    assert 440 <= last.lasted_ms <= 630
+
+
 def test_a_hiss_is_not_voiced() -> None:
     sound = np.concatenate([noise(2.0), noise(0.6, rms=2000.0, seed=5), noise(1.0)])
     last = told(NearEnd(LevelVad(), RATE_HZ), sound)[-1][1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from device.commands import (
     CancelReply,
     CutPlayback,
@@ -11,7 +13,18 @@ from device.commands import (
     TruncateReply,
 )
 from device.core.phases import Phase
-from device.events import NearEndHeard, PlaybackStarted, StopReason, WakeDetected
+from device.events import (
+    NearEndHeard,
+    PlaybackStarted,
+    ReplyAudioReceived,
+    ReplyStarted,
+    ServiceSpeechStarted,
+    SpeechEnded,
+    SpeechStarted,
+    StopReason,
+    TurnCommitted,
+    WakeDetected,
+)
 from tests.core.story import Story, sends_from
 
 SINCE = 400_000
@@ -125,3 +138,16 @@ def test_a_television_that_was_found_out_may_stop_a_reply_but_opens_no_turn() ->
     commands = goes_on(story, 800)
     assert CutPlayback(StopReason.BARGE_IN) in commands
     assert story.phase is Phase.IDLE
+
+
+def test_a_television_that_is_far_quieter_than_the_person_does_not_stop_a_reply() -> None:
+    story = Story().listening()
+    story.happens(SpeechStarted(20_000), SpeechEnded(40_000, -20.0))
+    story.happens(ServiceSpeechStarted(), TurnCommitted("u"), ReplyStarted("r1"))
+    story.happens(ReplyAudioReceived("r1", "i1", 2000.0), PlaybackStarted("r1", story.now))
+    commands: list[object] = []
+    for lasted_ms in range(32, 2500, 32):
+        commands += story.happens(replace(heard(lasted_ms), level_db=-34.0))
+        story.passes(0.032)
+    assert not [c for c in commands if isinstance(c, CutPlayback)]
+    assert story.phase is Phase.SPEAKING

@@ -284,3 +284,22 @@ def test_it_may_be_called_by_its_name_all_the_same() -> None:
     story.passes(6)
     story.happens(wake(300_000))
     assert story.phase is Phase.LISTENING
+
+
+def test_two_answers_from_far_away_are_a_television() -> None:
+    story = Story()
+    story.happens(wake(), LinkOpened("s"), SpeechStarted(20_000), SpeechEnded(40_000, -20.0))
+    for number in range(3):
+        story.happens(ServiceSpeechStarted(), TurnCommitted(f"u{number}"))
+        story.happens(ReplyStarted(f"r{number}"), ReplyAudioReceived(f"r{number}", "i", 900.0))
+        story.happens(PlaybackStarted(f"r{number}", story.now))
+        story.heard_to_the_end(f"r{number}", "i")
+        if number == 2:
+            break
+        assert story.phase is Phase.FOLLOW_UP
+        story.passes(1.0)
+        story.happens(SpeechStarted(100_000 * (number + 1)))
+        story.passes(1.0)
+        story.happens(SpeechEnded(100_000 * (number + 1) + 16_000, -36.0))
+    assert story.phase is Phase.IDLE
+    assert "quieter" in str(story.reports("company")[0]["detail"])

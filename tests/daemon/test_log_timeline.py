@@ -139,3 +139,12 @@ def test_a_refused_key_is_no_sign_of_the_services_death(
     timeline.report("error", 0.0, dict(DIED))
     timeline.report("error", 0.5, {"kind": "key", "detail": "refused"})
     assert [r.levelno for r in caplog.records] == [logging.WARNING, logging.WARNING]
+
+
+@pytest.mark.parametrize("event", ["user_transcript", "reply_transcript", "not_understood"])
+def test_what_was_said_is_not_in_the_log(
+    timeline: LogTimeline, caplog: pytest.LogCaptureFixture, event: str
+) -> None:
+    timeline.report(event, 0.0, {"text": "my secret", "final": True})
+    assert "my secret" not in caplog.text
+    assert event.replace("_", " ") in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from device.audio.aec3 import LATENCY_SAMPLES
 from device.audio.echo import BLOCK_SAMPLES, RATE_HZ
@@ -56,6 +57,7 @@ class StageRig:
         )
         self.boot_s, self.frame, self.unreported_ms = 100.0, 0, 0.0
         self.told_ms = 0.0
+        self.levels: list[NDArray[np.float32]] = []  # of every call
         self._scale, self._mic_hz = scale, RATE_HZ * scale * (1 + mic_ppm * 1e-6)
         self._late = np.random.default_rng(5)
         self._told = 0
@@ -81,6 +83,7 @@ class StageRig:
             self.stage.observe(self.frame, now + self._late.uniform(0, 0.003))
             first = self.frame - BLOCK_SAMPLES * self._scale
             out.append(self.stage.process(near[at : at + BLOCK_SAMPLES], first))
+            self.levels.append(self.stage.facts.levels)
         self._run += 1
         return np.concatenate(out)
 

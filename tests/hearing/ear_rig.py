@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from device.adapters.ear import EarThread, Sink
+from device.adapters.ear import EarThread
+from device.adapters.ear_ports import Sink
 from device.audio.hearing import Hearing
 from device.events import Event
 from device.ports import Samples, WakeEngine
@@ -18,8 +19,24 @@ PATIENCE_S = 10.0  # how long a test waits before it fails; it never waits that 
 mic = np.random.default_rng(4).integers(-9000, 9000, 64_000).astype(np.int16)
 
 
-class FakeMicrophone:
+class ManualClock:
+    """Stands still unless it is moved."""
+
     def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall(self) -> float:
+        return self.now
+
+
+class FakeMicrophone:
+    """Plays what the test gives it; where there is a clock, it moves with the sound."""
+
+    def __init__(self, clock: ManualClock | None = None) -> None:
+        self.clock = clock
         self.is_open = True
         self.progress = 0
         self.stopped = False
@@ -37,10 +54,21 @@ class FakeMicrophone:
     def close_capture(self) -> None:
         self.is_open = False
 
-    def play(self, samples: Samples, first_frame: int = 0, period: int = 160) -> None:
+    def play(
+        self,
+        samples: Samples,
+        first_frame: int = 0,
+        period: int = 160,
+        true_rate_hz: float = 16_000,
+    ) -> None:
+        """(n,) or (n, channels)."""
         assert self.sink is not None
-        for start in range(0, len(samples), period):
-            self.sink(first_frame + start, samples[start : start + period, None])
+        frames = samples[:, None] if samples.ndim == 1 else samples
+        for start in range(0, len(frames), period):
+            part = frames[start : start + period]
+            if self.clock is not None:
+                self.clock.now += len(part) / true_rate_hz
+            self.sink(first_frame + start, part)
 
 
 class Posted:
@@ -82,8 +110,9 @@ class Rig:
         make: Callable[[], Hearing] = make_hearing,
         queue_periods: int = 400,
         load_wake: Callable[[], WakeEngine] = FakeWake,
+        clock: ManualClock | None = None,
     ) -> None:
-        self.microphone, self.posted = FakeMicrophone(), Posted()
+        self.microphone, self.posted = FakeMicrophone(clock), Posted()
         self.ear = EarThread(
             self.microphone,
             make,
@@ -92,7 +121,26 @@ class Rig:
             first_backoff_s=0.01,
             load_wake=load_wake,
             model_retry_s=0.01,
+            clock=clock,
         )
+
+    def hears(self, samples: Samples, true_rate_hz: float = 16_000) -> None:
+        """Play ``samples`` after all that was played, and wait until the ear has heard them."""
+        for start in range(0, len(samples), 3200):
+            part = samples[start : start + 3200]
+            self.microphone.play(part, self.ear.frame, true_rate_hz=true_rate_hz)
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        """Wait until the ear has heard all that was played."""
+        heard = threading.Event()
+
+        def say_so(_hearing: Hearing) -> list[Event]:
+            heard.set()
+            return []
+
+        self.ear._request(say_so)
+        assert heard.wait(PATIENCE_S)
 
 
 def with_sample(value: int, count: int = 1280) -> Samples:

@@ -296,7 +296,7 @@ def test_a_rebuilt_hearing_may_lack_the_wake_word_for_a_while() -> None:
     rig = Rig(make)
     rig.ear.start()
     rig.microphone.play(with_sample(-LOUD))
-    rig.posted.wait_for_type(PartReady, 2)
+    rig.posted.wait_for(lambda events: events.count(PartReady(Part.WAKE)) == 2)
     states = [e.state for e in rig.posted.events if isinstance(e, PartDegraded)]
     assert states == ["wake word restarting", NO_WAKE_WORD]
     rig.microphone.play(with_sample(LOUD), 1280)

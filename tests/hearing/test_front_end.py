@@ -120,14 +120,73 @@ def test_a_block_does_not_wait_for_another_period_because_the_resampler_looks_ah
         assert len(canceller.calls) == number
 
 
-def test_the_kept_channels_reach_the_canceller_and_one_is_picked_behind_it() -> None:
+class LateJoin:
+    """The mean of two channels, or one of them, later."""
+
+    latency_samples = 23
+
+    def __init__(self) -> None:
+        self.alone: int | None = None
+        self.late = Late(self.latency_samples, channels=2)
+
+    def reset(self) -> None:
+        self.late.restart()
+
+    def join(self, frames: Samples) -> Samples:
+        late = self.late.process(frames, 0)
+        if self.alone is not None:
+            return late[:, self.alone].copy()
+        return (late.astype(int).sum(axis=1) // 2).astype(np.int16)
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 48_000])
+def test_the_kept_channels_reach_the_canceller_and_become_one_in_place_behind_it(
+    rate_hz: int,
+) -> None:
+    keep, join = (3, 1), LateJoin
     front = FrontEnd(
-        Late(0, channels=2), rate_hz=16_000, keep=(3, 1), pick=lambda both: both[:, 1].copy()
+        Late(24, channels=2), rate_hz=rate_hz, keep=keep, raw=1, join=join, polish=LatePolish()
     )
-    sound = noise(1600, 4)
-    out = front.process(sound)
-    assert np.array_equal(out.raw, sound[:, 3])
-    assert np.array_equal(out.clean, sound[:, 1])
+    alone = [FrontEnd(Late(24), rate_hz=rate_hz, keep=(channel,)) for channel in keep]
+    sound = noise(4800, 4)
+    parts = [front.process(sound[:1100]), front.process(sound[1100:]), front.flush()]
+    one, other = (joined([f.process(sound), f.flush()], "clean").astype(int) for f in alone)
+    assert np.array_equal(joined(parts, "raw"), other), "of the one that is named"
+    assert np.array_equal(joined(parts, "clean"), (one + other) // 2)
+    assert np.array_equal(joined(parts, "words"), (one + other) // 2)
+    assert len(joined(parts, "polished")) == len(one)
+
+
+def test_one_of_them_can_be_heard_alone_and_no_position_moves() -> None:
+    front = FrontEnd(Late(24, channels=2), rate_hz=16_000, keep=(3, 1), join=LateJoin)
+    sound = noise(4800, 4)
+    parts = [front.process(sound[:1600])]
+    front.use(1)
+    parts.append(front.process(sound[1600:3200]))
+    front.use(3, together=True)
+    parts += [front.process(sound[3200:]), front.flush()]
+    mean = (sound[:, 3].astype(int) + sound[:, 1]) // 2
+    clean = joined(parts, "clean")
+    assert np.array_equal(clean[:1500], mean[:1500])
+    assert np.array_equal(clean[1600:3100], sound[1600:3100, 1])
+    assert np.array_equal(clean[3200:], mean[3200:])
+    assert np.array_equal(joined(parts, "raw")[1600:3200], sound[1600:3200, 1])
+
+
+def test_another_channel_takes_the_place_of_the_one_that_is_kept() -> None:
+    front = FrontEnd(Late(24), rate_hz=16_000, keep=(2,))
+    sound = noise(3200, 3)
+    parts = [front.process(sound[:1600])]
+    front.use(0)
+    parts += [front.process(sound[1600:]), front.flush()]
+    heard = np.concatenate([sound[:1600, 2], sound[1600:, 0]])
+    assert np.array_equal(joined(parts, "clean")[:1500], heard[:1500])
+    assert np.array_equal(joined(parts, "clean")[1650:], heard[1650:])
+
+
+def test_several_channels_that_nothing_joins_are_refused() -> None:
+    with pytest.raises(ValueError, match="nothing makes one channel"):
+        FrontEnd(Late(0, channels=2), rate_hz=16_000, keep=(0, 1))
 
 
 def test_a_microphone_with_too_few_channels_is_refused() -> None:

@@ -3,9 +3,9 @@
     .venv/bin/python -m scripts.bench_parts.acoustics.cost_point KIND COUNT [--quick]
 
 Kinds: ``idle`` and ``reply`` are the whole hearing with the default settings, ``confirmed`` is
-idle with ``[wake] confirm``; ``channels`` is the front end of COUNT microphones in a reply,
-``words`` the wake engine with COUNT words. Prints one JSON object: per cent of a core (median,
-and each round), resident megabytes.
+idle with ``[wake] confirm``; ``channels`` is a reply heard by COUNT microphones, ``words`` the
+wake engine alone with COUNT words. Prints one JSON object: per cent of a core (median, and each
+round), resident megabytes.
 """
 
 from __future__ import annotations
@@ -27,9 +27,6 @@ REPO = Path(__file__).resolve().parents[3]
 if str(REPO) not in sys.path:
     sys.path.insert(0, str(REPO))
 
-from device.audio.echo_stage import EchoStage  # noqa: E402
-from device.audio.far_end import FarEnd, FarEndReports, Played  # noqa: E402
-from device.audio.front_end import FrontEnd  # noqa: E402
 from device.audio.resample import resample  # noqa: E402
 from device.audio.wake import CHUNK_SAMPLES  # noqa: E402
 from device.audio.wake_litert import LitertWake  # noqa: E402
@@ -42,7 +39,7 @@ from scripts.bench_parts.acoustics.cost_rows import resident_megabytes  # noqa: 
 from scripts.bench_parts.acoustics.ear import BenchEar  # noqa: E402
 
 PLAYBACK_HZ = 48_000
-PERIOD = RATE_HZ // 100
+SPACING_MM = 20
 SECONDS, ROUNDS = 12, 9
 QUICK_SECONDS, QUICK_ROUNDS = 6, 3
 
@@ -84,38 +81,26 @@ def _idle(wake: WakeSettings, seconds: int) -> Round:
     return lambda: _exhaust(ear, near, None)
 
 
-def _replying(seconds: int) -> Round:
-    ear = BenchEar(Settings(audio=AudioSettings(playback_rate_hz=PLAYBACK_HZ)))
+def _replying(audio: AudioSettings, seconds: int) -> Round:
+    """All microphones hear the same, a little later each."""
+    ear = BenchEar(Settings(audio=replace(audio, playback_rate_hz=PLAYBACK_HZ)))
     ear.hearing.guard(True)
     played, near = _reply(seconds)
+    frames = np.stack([np.roll(near, 3 * n) for n in range(audio.capture_channels)], axis=1)
     loud = resample(played, RATE_HZ, PLAYBACK_HZ)
-    return lambda: _exhaust(ear, near, loud)
+    return lambda: _exhaust(ear, frames, loud)
 
 
 def _exhaust(ear: BenchEar, near: Samples, played: Samples | None) -> None:
     deque(ear.hear(near, played), maxlen=0)
 
 
-def _channels(count: int, seconds: int) -> Round:
-    """Every microphone cancelled, in a reply; they differ, as microphones do."""
-    played, near = _reply(seconds)
-    frames = np.stack([np.roll(near, 3 * number) for number in range(count)], axis=1)
-    reports = FarEndReports()
-    stage = EchoStage(FarEnd(RATE_HZ, 1), reports, rate_hz=RATE_HZ, channels=count)
-    front = FrontEnd(stage, rate_hz=RATE_HZ, keep=tuple(range(count)))
-    at = 0
-
-    def run() -> None:
-        nonlocal at
-        for start in range(0, len(frames), PERIOD):
-            end = at + start + PERIOD
-            block = played[start : start + PERIOD].tobytes()
-            reports.put(Played(1, end, end / RATE_HZ + 0.04, block))
-            front.observe(end, end / RATE_HZ)
-            front.process(frames[start : start + PERIOD])
-        at += len(frames)
-
-    return run
+def _array(count: int) -> AudioSettings:
+    """With a beam every microphone is cancelled, which is the most that an array can cost."""
+    if count == 1:
+        return AudioSettings()
+    line = f"line {count} x {SPACING_MM} mm"
+    return AudioSettings(capture_channels=count, microphone_geometry=line, beam_azimuth_deg=90)
 
 
 def _words(count: int, seconds: int) -> Round:
@@ -136,8 +121,8 @@ def _words(count: int, seconds: int) -> Round:
 KINDS: dict[str, Callable[[int, int], Round]] = {
     "idle": lambda _count, seconds: _idle(WakeSettings(), seconds),
     "confirmed": lambda _count, seconds: _idle(WakeSettings(confirm=True), seconds),
-    "reply": lambda _count, seconds: _replying(seconds),
-    "channels": _channels,
+    "reply": lambda _count, seconds: _replying(AudioSettings(), seconds),
+    "channels": lambda count, seconds: _replying(_array(count), seconds),
     "words": _words,
 }
 

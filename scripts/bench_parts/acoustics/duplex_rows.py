@@ -6,6 +6,9 @@ Its four scenarios of speech over a reply, here on this corpus (not on its own r
 with a policy instead of a language model behind it, so the words are comparable, not the
 numbers). Everything lies over the reply at the level of the echo, less what is said below:
 
+The one whose turn is being answered is as loud as the interruptions are in the median: every
+recording is another person's, so each stands for how loud the same person may speak.
+
 - **user_interruption**: a sentence of a real recording. Wanted: responded.
 - **user_backchannel**: an acknowledgement, synthesised. Wanted: resumed.
 - **talking_to_others**: a sentence 8 dB softer, 5 dB less above 4 kHz, with reflections after
@@ -48,6 +51,7 @@ from scripts.bench_parts.acoustics.overlap_run import (  # noqa: E402
     AFTER_MS,
     DUCKED_MS,
     Reaction,
+    loudest_db,
     reactions,
     scene,
 )
@@ -75,11 +79,12 @@ def measure(half: Half = "report", *, quick: bool = False) -> dict[str, object]:
         name: scene(sounds, (ser_db,), linear, seed=50 + number)
         for number, (name, (sounds, ser_db)) in enumerate(scenarios.items())
     }
+    person_db = loudest_db(made["user_interruption"])
     return {
         "half": half,
         "generated": corpus.generated,
         "modes": {
-            mode: {name: outcome(reactions(one, mode)) for name, one in made.items()}
+            mode: {name: outcome(reactions(one, mode, person_db)) for name, one in made.items()}
             for mode in DEMANDS
         },
     }

@@ -26,7 +26,7 @@ BOOT_S = 100.0
 
 
 class BenchEar:
-    """One microphone, one speaker, one clock. Loads the models that ``settings`` ask for."""
+    """Microphones, a speaker, one clock. Loads the models that ``settings`` ask for."""
 
     def __init__(self, settings: Settings) -> None:
         self._reports = FarEndReports()
@@ -36,21 +36,22 @@ class BenchEar:
         self._rate_hz = settings.audio.capture_rate_hz
         self._playback_hz = settings.audio.playback_rate_hz
         self._at = 0
+        self._run, self._told, self._began_s = 0, 0, 0.0  # of what is played
 
     def hear(self, near: Samples, played: Samples | None = None) -> Iterator[Event]:
-        """The microphone's next frames, mono int16, with all that becomes of them. ``played``
+        """The next frames, int16 (n,) or (n, channels), with all that becomes of them. ``played``
         at the playback rate sounds meanwhile; None: nothing is played. Frames that do not
         fill a period are left out."""
-        told = 0
         waiting: list[Samples] = []
-        begins = self._at
+        near = near.reshape(len(near), -1)
+        begins, stream = self._at, 0 if played is None else self._stream()
         for start in range(0, len(near) - self._mic + 1, self._mic):
             end = begins + start + self._mic
             if played is not None:
                 due = (start + self._mic) * self._playback_hz // self._rate_hz
-                told = self._report(played, told, due, begins)
+                self._report(played, stream, due)
             self.hearing.observe(end, BOOT_S + end / self._rate_hz)
-            waiting.append(near[start : start + self._mic, None])
+            waiting.append(near[start : start + self._mic])
             self._at = end
             if end >= self.hearing.wanted_frame:
                 first = end - self._mic * len(waiting)
@@ -59,15 +60,24 @@ class BenchEar:
         if waiting:
             first = self._at - self._mic * len(waiting)
             yield from self.hearing.process(first, np.concatenate(waiting))
+        if played is None:
+            self._told = 0
 
-    def _report(self, played: Samples, told: int, due: int, begins: int) -> int:
-        """Up to ``AHEAD_MS`` beyond the stream frame ``due``; the frame told of by then."""
-        until = min(len(played), due + frames_in(AHEAD_MS, self._playback_hz))
-        began_s = BOOT_S + begins / self._rate_hz
-        run = 1 + begins  # each call is a stream of its own
-        while told < until:
-            block = played[told : told + self._speaker]
-            told += len(block)
-            leaves_at = began_s + told / self._playback_hz
-            self._reports.put(Played(run, told, leaves_at, block.tobytes()))
-        return told
+    def _stream(self) -> int:
+        """The stream frame with which the next sound begins: playback runs on from call to
+        call, until one of them plays nothing."""
+        if not self._told:
+            self._run += 1
+            self._began_s = BOOT_S + self._at / self._rate_hz
+        return self._told
+
+    def _report(self, played: Samples, first: int, due: int) -> None:
+        """``played`` begins with stream frame ``first``; it is told up to ``AHEAD_MS`` beyond
+        ``due`` of its frames."""
+        until = first + min(len(played), due + frames_in(AHEAD_MS, self._playback_hz))
+        while self._told < until:
+            at = self._told - first
+            block = played[at : at + self._speaker]
+            self._told += len(block)
+            leaves_at = self._began_s + self._told / self._playback_hz
+            self._reports.put(Played(self._run, self._told, leaves_at, block.tobytes()))

@@ -150,10 +150,14 @@ def heard(stream: Cancelled) -> tuple[tuple[int, NearEndHeard], ...]:
     return tuple(news)
 
 
-def verdicts(news: Sequence[tuple[int, NearEndHeard]], mode: str) -> list[tuple[float, Act]]:
+def verdicts(
+    news: Sequence[tuple[int, NearEndHeard]], mode: str, person_db: float | None = None
+) -> list[tuple[float, Act]]:
     """``(s, what)`` of all that is not nothing. After a cut another reply begins with the next
-    sound: who has cut goes on speaking, but over nothing."""
+    sound: who has cut goes on speaking, but over nothing. ``person_db``: how loud the one was
+    whose turn is answered, as the ear tells it; None where that is not known."""
     policy = BargeIn(mode, RATE_HZ)
+    policy.person_spoke(person_db)
     found: list[tuple[float, Act]] = []
     cut_by: int | None = None
     for sample, one in news:
@@ -173,9 +177,23 @@ def verdicts(news: Sequence[tuple[int, NearEndHeard]], mode: str) -> list[tuple[
     return found
 
 
-def reactions(made: Scene, mode: str) -> list[Reaction]:
+def loudest_db(made: Scene) -> float:
+    """Of each trial the loudest 32 ms of speech, as the near end told it; their median."""
+    loudest = []
+    for trial in made.trials:
+        told = [
+            one.level_db
+            for at, one in made.news
+            if trial.onset <= at <= trial.end + AFTER_MS * RATE_HZ // 1000
+            and one.level_db is not None
+        ]
+        loudest += [max(told)] if told else []
+    return float(np.median(loudest))
+
+
+def reactions(made: Scene, mode: str, person_db: float | None = None) -> list[Reaction]:
     """What became of each trial in ``mode``."""
-    acts = verdicts(made.news, mode)
+    acts = verdicts(made.news, mode, person_db)
     found = []
     for trial in made.trials:
         begin, end = trial.onset / RATE_HZ, trial.end / RATE_HZ

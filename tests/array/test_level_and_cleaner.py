@@ -1,4 +1,4 @@
-"""The best channel, the level of what wake word and VAD hear, and the cleaned uplink."""
+"""The level of what wake word and VAD hear, and the cleaned uplink."""
 
 from __future__ import annotations
 
@@ -7,66 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.audio.channel_pick import PAUSE_S, ChannelPick
 from device.audio.cleaner import LATENCY_SAMPLES, Cleaner, Cleaning
 from device.audio.levels import HIGHEST_DB, TARGET_DB, SlowGain
 from device.ports import Samples
-from tests.array.sounds import Signal, babble, frames, noise, pcm
+from tests.array.sounds import Signal, babble, noise, pcm
 
 RATE_HZ = 16_000
 CHUNK = 1280
-
-
-def talk(pick: ChannelPick, noise_rms: list[float], seconds: float) -> list[int]:
-    """Somebody speaks alike into all channels, which have noise of their own; then a pause."""
-    used = []
-    for speaking, length in ((True, seconds), (False, 2 * PAUSE_S)):
-        voice = noise(length, 800.0 if speaking else 0.0, 3)
-        sound = frames(*[voice + noise(length, rms, n) for n, rms in enumerate(noise_rms)])
-        used += [
-            pick.hear(sound[start : start + CHUNK], speaking)
-            for start in range(0, len(sound), CHUNK)
-        ]
-    return used
-
-
-def test_the_channel_in_which_speech_stands_out_most_is_used_from_the_next_utterance_on() -> None:
-    pick = ChannelPick(3, RATE_HZ)
-    talk(pick, [100.0, 20.0, 60.0], 1.0)
-    used = talk(pick, [100.0, 20.0, 60.0], 4.0)
-    assert set(used[: round(4 / 0.08)]) == {0}, "not while somebody speaks"
-    assert used[-1] == 1
-
-
-def test_a_channel_that_is_hardly_better_is_not_worth_a_change() -> None:
-    pick = ChannelPick(2, RATE_HZ, first=1)
-    for _ in range(6):
-        talk(pick, [50.0, 60.0], 3.0)
-    assert pick.channel == 1
-
-
-def test_it_does_not_go_to_and_fro() -> None:
-    pick = ChannelPick(2, RATE_HZ)
-    used = [channel for n in range(8) for channel in talk(pick, [60.0, 20.0 + n % 2], 2.0)]
-    assert int(np.count_nonzero(np.diff(used))) == 1
-
-
-def test_a_dead_channel_is_left_at_once_and_never_chosen() -> None:
-    pick = ChannelPick(3, RATE_HZ)
-    pick.avoid(frozenset({0}))
-    assert pick.channel != 0
-    pick.avoid(frozenset({0, 2}))
-    for _ in range(3):
-        talk(pick, [0.0, 300.0, 0.0], 3.0)
-    assert pick.channel == 1
-
-
-def test_without_a_usable_channel_the_last_one_stays() -> None:
-    pick = ChannelPick(2, RATE_HZ, first=1)
-    pick.avoid(frozenset({0, 1}))
-    assert pick.channel in {0, 1}
-    with pytest.raises(ValueError, match="no channel 2"):
-        ChannelPick(2, RATE_HZ, first=2)
 
 
 def through(gain: SlowGain, sound: Samples, piece: int = CHUNK) -> Samples:
