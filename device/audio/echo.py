@@ -12,6 +12,8 @@ Pure; one thread at a time. 16 kHz throughout.
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,9 +34,13 @@ Nearer to 1 is a deeper null, further away a faster one."""
 NEAR_MEMORY = 0.5
 """Smoothing of the near-end's power from block to block."""
 
-CONSTRAIN_EACH = 4
-"""Each partition is made a response of one block's length again every so many blocks, in
-turn: the constraint costs half of the CPU, and doing it seldom costs no depth."""
+CONSTRAINED = 4
+"""So many partitions a block, in turn, are made a response of one block's length again:
+only the first half of a partition is one, the rest is what circular convolution would wrap
+around. Done for all in each block, this costs more than all the rest (alternated over the
+partitions: J. S. Soo and K. K. Pang, "Multidelay block frequency domain adaptive filter",
+IEEE Trans. ASSP 38, 1990; AEC3 does so too). The drift of these partitions is renewed with
+them: it follows the path's size, which changes slowly."""
 
 GUARD_BLOCKS = 10
 """Over so many blocks (100 ms) the output's power is held against the microphone's."""
@@ -44,7 +50,9 @@ MOST_EXCESS = 1.3
 good filter comes too: speech that happens to oppose the echo is louder without it."""
 
 _FIRST_UNCERTAINTY = 1e-2
-_LEAST_POWER = 1e-10
+_FIRST_NEAR_POWER = 1e-4
+_LEAST_POWER = np.float32(1e-10)
+_LEAST_DRIFT = np.float32(1e-8)
 _FULL_SCALE = 32768.0
 _RAMP = ((1 + np.arange(BLOCK_SAMPLES)) / BLOCK_SAMPLES).astype(np.float32)
 
@@ -71,24 +79,33 @@ class EchoCanceller:
     def forget(self) -> None:
         """Know nothing of the room."""
         self.path: Spectra = np.zeros(self._shape, np.complex64)
+        self._work: Spectra = np.zeros(self._shape, np.complex64)  # scratch
+        self._step: Signal = np.zeros(self._shape, np.float32)  # scratch
+        self._drift: Signal = np.zeros(self._shape, np.float32)  # of the path in a block
+        self._drift += (1 - self._keep) * _LEAST_DRIFT
         self._turn = 0
         self.doubt()
         self.interrupt()
 
     def interrupt(self) -> None:
         """The next block does not join the last one; the echo path is still the same."""
-        channels = self._shape[0]
-        self._far: Spectra = np.zeros(self._shape[1:], np.complex64)  # newest block first
-        self._far_power: Signal = np.zeros(self._shape[1:], np.float32)
-        self._last_far: Signal = np.zeros(BLOCK_SAMPLES, np.float32)
-        self._in_power = np.zeros((channels, GUARD_BLOCKS))
-        self._out_power = np.zeros((channels, GUARD_BLOCKS))
+        channels, partitions, bins = self._shape
+        # The far end's spectra, each written twice, a length apart: so that the newest
+        # `partitions` of them, newest first, are one contiguous window whose beginning
+        # moves down a row a block, and nothing needs to be shifted.
+        self._far_ring: Spectra = np.zeros((2 * partitions, bins), np.complex64)
+        self._power_ring: Signal = np.zeros((2 * partitions, bins), np.float32)
+        self._newest = 0
+        self._far_pair: Signal = np.zeros(2 * BLOCK_SAMPLES, np.float32)  # the last two blocks
+        self._guard = [_Guard() for _ in range(channels)]
         self._gain = np.zeros(channels, np.float32)  # of what is subtracted, at the last sample
 
     def doubt(self) -> None:
         """As uncertain of the path as at the beginning."""
         self._uncertainty: Signal = np.full(self._shape, _FIRST_UNCERTAINTY, np.float32)
-        self._near_power: Signal = np.full((self._shape[0], self._shape[2]), 1e-4, np.float32)
+        self._near_power: Signal = np.full(
+            (self._shape[0], self._shape[2]), _FIRST_NEAR_POWER, np.float32
+        )
 
     def shift(self, samples: int) -> None:
         """The reference comes ``samples`` earlier from now on: the same path, later."""
@@ -124,60 +141,91 @@ class EchoCanceller:
         """``near`` (channels, 160) and ``far`` (160,), full scale is 1. Returns, each
         (channels, 160): ``near`` less the echo (or ``near`` while the filter is wrong), the
         estimated echo, and the filter's error."""
-        self._far[1:] = self._far[:-1]
-        self._far_power[1:] = self._far_power[:-1]
-        self._far[0] = np.fft.rfft(np.concatenate([self._last_far, far]))
-        self._far_power[0] = self._far[0].real ** 2 + self._far[0].imag ** 2
-        self._last_far = far
-        spectrum = np.einsum("cpf,pf->cf", self.path, self._far)
-        echo: Signal = np.fft.irfft(spectrum, axis=1)[:, BLOCK_SAMPLES:].astype(np.float32)
+        far_spectra = self._take(far)
+        np.multiply(self.path, far_spectra, out=self._work)
+        part = slice(self._turn, self._turn + CONSTRAINED)
+        self._turn = part.stop if part.stop < self._shape[1] else 0
+        # One transform there and one back for all that is wanted of them: of so short ones
+        # the calls cost more than the sums.
+        wanted = np.concatenate([self._work.sum(axis=1, keepdims=True), self.path[:, part]], 1)
+        back = np.fft.irfft(wanted, axis=2).astype(np.float32, copy=False)
+        echo = back[:, 0, BLOCK_SAMPLES:].copy()
         error = near - echo
-        self._learn(error)
-        return self._guarded(near, echo), echo, error
+        back[:, 0, :BLOCK_SAMPLES] = 0
+        back[:, 0, BLOCK_SAMPLES:] = error
+        back[:, 1:, BLOCK_SAMPLES:] = 0
+        there = np.fft.rfft(back, axis=2).astype(np.complex64, copy=False)
+        self.path[:, part] = there[:, 1:]
+        self._drift[:, part] = (1 - self._keep) * (_squared(there[:, 1:]) + _LEAST_DRIFT)
+        self._learn(there[:, 0], far_spectra)
+        return self._guarded(near, echo, error), echo, error
 
-    def _learn(self, error: Signal) -> None:
-        padded = np.concatenate([np.zeros_like(error), error], axis=1)
-        spectrum = np.fft.rfft(padded, axis=1).astype(np.complex64)
+    def _take(self, far: Signal) -> Spectra:
+        """The far end's next block. Returns the spectra (partitions, 161), newest first."""
+        partitions = self._shape[1]
+        self._far_pair[:BLOCK_SAMPLES] = self._far_pair[BLOCK_SAMPLES:]
+        self._far_pair[BLOCK_SAMPLES:] = far
+        spectrum = np.fft.rfft(self._far_pair).astype(np.complex64, copy=False)
+        at = self._newest = (self._newest - 1) % partitions
+        self._far_ring[at] = self._far_ring[at + partitions] = spectrum
+        self._power_ring[at] = self._power_ring[at + partitions] = _squared(spectrum)
+        return self._far_ring[at : at + partitions]
+
+    def _learn(self, error: Spectra, far: Spectra) -> None:
+        """From the spectra of the filter's error (channels, 161) and of the far end."""
+        # In place wherever an array is large: making new ones costs as much as the sums.
+        uncertainty, step = self._uncertainty, self._step
         self._near_power *= NEAR_MEMORY
-        self._near_power += (1 - NEAR_MEMORY) * (spectrum.real**2 + spectrum.imag**2)
+        self._near_power += (1 - NEAR_MEMORY) * _squared(error)
         # The whole far-end power, not the half that the overlap leaves: a smaller step,
         # and 3 dB less echo left.
-        expected = np.einsum("cpf,pf->cf", self._uncertainty, self._far_power)
-        expected += self._near_power + _LEAST_POWER
-        step = self._uncertainty / expected[:, None, :]
-        self.path += step * (np.conj(self._far) * spectrum[:, None, :])
-        self._constrain()
-        step *= self._far_power
+        far_power = self._power_ring[self._newest : self._newest + self._shape[1]]
+        expected = np.einsum("cpf,pf->cf", uncertainty, far_power)
+        expected += self._near_power
+        expected += _LEAST_POWER
+        np.multiply(uncertainty, np.reciprocal(expected)[:, None, :], out=step)
+        np.multiply(np.conj(far), error[:, None, :], out=self._work)
+        self._work *= step
+        self.path += self._work
+        step *= far_power
         step *= -0.5 * self._keep
         step += self._keep
-        self._uncertainty *= step
-        self._uncertainty += (1 - self._keep) * (self.path.real**2 + self.path.imag**2 + 1e-8)
+        uncertainty *= step
+        uncertainty += self._drift
 
-    def _constrain(self) -> None:
-        """Only the first half of a partition is a response; the rest is what circular
-        convolution would wrap around (alternated over the partitions: J. S. Soo and
-        K. K. Pang, "Multidelay block frequency domain adaptive filter", 1990)."""
-        part = slice(self._turn, None, CONSTRAIN_EACH)
-        self._turn = (self._turn + 1) % CONSTRAIN_EACH
-        taps = np.fft.irfft(self.path[:, part], axis=2)
-        taps[:, :, BLOCK_SAMPLES:] = 0
-        self.path[:, part] = np.fft.rfft(taps, axis=2)
-
-    def _guarded(self, near: Signal, echo: Signal) -> Signal:
+    def _guarded(self, near: Signal, echo: Signal, error: Signal) -> Signal:
         """The microphone less the echo, or the microphone as it is while that is worse."""
-        out = near - echo
-        self._in_power[:, 1:] = self._in_power[:, :-1]
-        self._out_power[:, 1:] = self._out_power[:, :-1]
-        self._in_power[:, 0] = np.einsum("cn,cn->c", near, near)
-        self._out_power[:, 0] = np.einsum("cn,cn->c", out, out)
         before = self._gain
-        wrong = self._out_power.sum(axis=1) > MOST_EXCESS * self._in_power.sum(axis=1)
-        self._gain = (~wrong).astype(np.float32)
-        if wrong.any():
-            self._uncertainty[wrong] = _FIRST_UNCERTAINTY
-            self._near_power[wrong] = 1e-4
-        elif before.all():
-            return out
+        wrong = [
+            guard.wrong(float(heard @ heard), float(left @ left))
+            for guard, heard, left in zip(self._guard, near, error, strict=True)
+        ]
+        if not any(wrong) and before.all():
+            return error
+        self._gain = np.where(wrong, 0, 1).astype(np.float32)
+        self._uncertainty[wrong] = _FIRST_UNCERTAINTY
+        self._near_power[wrong] = _FIRST_NEAR_POWER
         ramp = before[:, None] + (self._gain - before)[:, None] * _RAMP
-        guarded: Signal = (near - ramp * echo).astype(np.float32, copy=False)
+        guarded: Signal = near - (ramp * echo).astype(np.float32, copy=False)
         return guarded
+
+
+class _Guard:
+    """Holds one channel's output against its microphone."""
+
+    def __init__(self) -> None:
+        self._heard: deque[float] = deque(maxlen=GUARD_BLOCKS)
+        self._left: deque[float] = deque(maxlen=GUARD_BLOCKS)
+
+    def wrong(self, heard: float, left: float) -> bool:
+        """Whether the output, ``left``, has been too loud for what was ``heard``, of late."""
+        self._heard.append(heard)
+        self._left.append(left)
+        return sum(self._left) > MOST_EXCESS * sum(self._heard)
+
+
+def _squared(spectra: Spectra) -> Signal:
+    """Magnitudes squared."""
+    squared: Signal = np.square(spectra.real)
+    squared += np.square(spectra.imag)
+    return squared

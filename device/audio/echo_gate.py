@@ -7,15 +7,13 @@ than this room usually leaves of such an echo (a running median of the leak, whi
 minute of talking does not lift) *and* AEC3, which knows echo by its shape, agrees that
 something of it is not echo. Where the two disagree for long, the path has changed.
 
-Pure; one thread at a time. Powers are mean squares, full scale is 1.
+Pure; one thread at a time. Powers are mean squares, full scale is 1. Plain floats: for the
+one to four channels of a device, numpy's calls would cost ten times what they compute.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-Powers = NDArray[np.float64]
+import math
 
 MARGIN_DB = 7.0
 """A person is so much louder than the usual leak, or more."""
@@ -46,11 +44,6 @@ RELEASE = 0.88
 FAST_RELEASE = 0.5
 """While the path is not known."""
 
-START_BLOCKS = 150
-START_VOLUME = 0.02
-"""In the first 1.5 s of sound that it ever hears AEC3 lets half words through: of them
-almost nothing may be heard."""
-
 FAST_BLOCKS = 300
 """So long after the beginning, or after a change, the leak is learnt fast."""
 
@@ -69,100 +62,84 @@ DISPUTED = 0.35
 _SMOOTH = 0.5
 _AGREE_MEMORY = 0.9
 _DISPUTE_MEMORY = 0.985
+_DECAY: float = 10 ** (-ECHO_DECAY_DB / 10)
 
 
-def decibels(power: Powers) -> Powers:
-    """Of mean squares."""
-    found: Powers = 10 * np.log10(power + 1e-12)
-    return found
+def decibels(power: float) -> float:
+    """Of a mean square."""
+    return 10 * math.log10(power + 1e-12)
 
 
 class EchoGate:
-    """Decides block by block, for each channel by itself."""
+    """Decides block by block, for one channel."""
 
-    def __init__(self, channels: int) -> None:
-        self._channels = channels
+    def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
         """Know nothing of what this room leaves."""
-        self.leak_db = np.full(self._channels, FIRST_LEAK_DB)
-        self._learnt = np.zeros(self._channels, np.int64)
-        self._heard_blocks = 0
-        self.volume = 1.0
+        self.leak_db = FIRST_LEAK_DB
+        self._learnt = 0
         self.interrupt()
 
     def interrupt(self) -> None:
         """The next block does not join the last one."""
-        self.open = np.ones(self._channels)
-        self.echo_db = np.full(self._channels, -120.0)
-        self._echo = np.zeros(self._channels)
-        self._far = 0.0
-        self._left = np.zeros(self._channels)
-        self._left_before = np.zeros(self._channels)
-        self._linear_sum = np.full(self._channels, 1e-9)
-        self._aec3_sum = np.full(self._channels, 1e-9)
-        self._dispute = np.zeros(self._channels)
+        self.open = 1.0
+        self.echo_db = -120.0
+        self._echo = self._far = 0.0
+        self._left = self._left_before = 0.0
+        self._linear_sum = self._aec3_sum = 1e-9
+        self._dispute = 0.0
 
     @property
     def converged(self) -> bool:
-        """Whether every channel's canceller knows its echo path."""
-        return bool(self._known.all())
+        """Whether the canceller knows its echo path."""
+        return self.leak_db < CONVERGED_DB and self._learnt >= CONVERGED_BLOCKS
 
-    def update(
-        self, far: float, heard: Powers, echo: Powers, linear: Powers, aec3: Powers
-    ) -> NDArray[np.bool_]:
-        """After each block: power of the far end, and (channels,) each of the microphone, the
-        estimated echo, the linear output and AEC3's. Afterwards :attr:`open` is the part of
-        the linear output that may be heard, 0 to 1, and :attr:`volume` how loud the mixture
-        may be. Returns where the path has turned out to
-        be another one."""
-        decay = 10 ** (-ECHO_DECAY_DB / 10)
-        self._far = max(far, self._far * decay)
-        if self._far > LEAST_FAR:
+    def update(self, far: float, heard: float, echo: float, linear: float, aec3: float) -> bool:
+        """After each block: power of the far end, of the microphone, the estimated echo, the
+        linear output and AEC3's. Afterwards :attr:`open` is the part of the linear output
+        that may be heard, 0 to 1. True when the path has turned out to be another one."""
+        known = self.converged
+        self._far = max(far, self._far * _DECAY)
+        if self._far > LEAST_FAR and not known:
             # A path that is not known yet foretells too little: all may be echo.
-            echo = np.where(self._known, echo, np.maximum(echo, heard))
-        self._echo = np.maximum(echo, self._echo * decay)
+            echo = max(echo, heard)
+        self._echo = max(echo, self._echo * _DECAY)
         self._left = _SMOOTH * self._left + (1 - _SMOOTH) * linear
         self._linear_sum = _AGREE_MEMORY * self._linear_sum + self._left_before
         self._aec3_sum = _AGREE_MEMORY * self._aec3_sum + aec3
         self._left_before = linear  # AEC3 is most of a block behind
         self.echo_db, left_db = decibels(self._echo), decibels(self._left)
         sounds = self.echo_db > LEAST_ECHO_DB
-        over = left_db - self.echo_db - self.leak_db
+        over_db = left_db - self.echo_db - self.leak_db
         margin_db = MARGIN_DB + (LOUD_MARGIN_DB if self._far > LOUD_FAR else 0.0)
-        spoken = np.clip((over - margin_db) / RAMP_DB, 0, 1)
+        spoken = _part((over_db - margin_db) / RAMP_DB)
         kept_db = decibels(self._aec3_sum) - decibels(self._linear_sum)
-        agreed = np.clip((kept_db - AGREE_DB) / RAMP_DB + 1, 0, 1)
+        agreed = _part((kept_db - AGREE_DB) / RAMP_DB + 1)
         wanted = spoken * agreed
-        changed = self._learn(sounds, over, wanted, spoken * (1 - agreed))
-        wanted = np.where(left_db < INAUDIBLE_DB, np.maximum(wanted, 0.5), wanted)
-        wanted = np.where(sounds, wanted, 1.0)
-        release = np.where(self._known, RELEASE, FAST_RELEASE)
-        self.open = np.maximum(wanted, self.open * release)
-        if self._far > LEAST_FAR and self._heard_blocks < START_BLOCKS:
-            self._heard_blocks += 1
-            self.volume = START_VOLUME
-        elif self._heard_blocks >= START_BLOCKS:
-            self.volume = 1.0
+        changed = sounds and self._learn(over_db, wanted, spoken * (1 - agreed))
+        if not sounds:
+            wanted = 1.0
+        elif left_db < INAUDIBLE_DB:
+            wanted = max(wanted, 0.5)
+        self.open = max(wanted, self.open * (RELEASE if self.converged else FAST_RELEASE))
         return changed
 
-    @property
-    def _known(self) -> NDArray[np.bool_]:
-        known: NDArray[np.bool_] = self.leak_db < CONVERGED_DB
-        return known & (self._learnt >= CONVERGED_BLOCKS)
+    def _learn(self, over_db: float, person: float, dispute: float) -> bool:
+        step = FAST_DB if self._learnt < FAST_BLOCKS else SLOW_DB
+        if person > 0.5:
+            step *= PERSON
+        self.leak_db = max(self.leak_db + math.copysign(step, over_db), LEAST_LEAK_DB)
+        self._learnt += 1
+        self._dispute = _DISPUTE_MEMORY * self._dispute + (1 - _DISPUTE_MEMORY) * dispute
+        if self._dispute <= DISPUTED:
+            return False
+        self.leak_db = FIRST_LEAK_DB
+        self._learnt = 0
+        self._dispute = 0.0
+        return True
 
-    def _learn(
-        self, sounds: NDArray[np.bool_], over: Powers, person: Powers, dispute: Powers
-    ) -> NDArray[np.bool_]:
-        step = np.where(self._learnt < FAST_BLOCKS, FAST_DB, SLOW_DB) * np.sign(over)
-        step = np.where(person > 0.5, PERSON * step, step)
-        self.leak_db = np.maximum(self.leak_db + np.where(sounds, step, 0), LEAST_LEAK_DB)
-        self._learnt = self._learnt + sounds
-        memory = np.where(sounds, _DISPUTE_MEMORY, 1.0)
-        self._dispute = memory * self._dispute + (1 - memory) * dispute
-        changed: NDArray[np.bool_] = self._dispute > DISPUTED
-        self.leak_db[changed] = FIRST_LEAK_DB
-        self._learnt[changed] = 0
-        self._dispute[changed] = 0
-        return changed
+
+def _part(value: float) -> float:
+    return min(max(value, 0.0), 1.0)

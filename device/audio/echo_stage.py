@@ -11,6 +11,7 @@ is late by a constant, whatever is done, so that no stream is ever spliced out o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,7 +23,7 @@ from device.audio.aec3 import LATENCY_SAMPLES, WARM_BLOCKS, Aec3
 from device.audio.alignment import Alignment
 from device.audio.delay import DelayFinder
 from device.audio.echo import BLOCK_SAMPLES, RATE_HZ, EchoCanceller, Signal, Spectra
-from device.audio.echo_gate import EchoGate, Powers, decibels
+from device.audio.echo_gate import LEAST_FAR, EchoGate, decibels
 from device.audio.far_end import FarEnd, FarEndReports
 from device.audio.first_frame import FirstFrame
 from device.audio.format import frames_in
@@ -51,9 +52,18 @@ HOME_SAMPLES = 128
 SAME_SAMPLES = 2
 """A delay that is off by no more is the same."""
 
+START_BLOCKS = 150
+START_VOLUME = 0.02
+"""The first 1.5 s of sound it ever hears played, its output is 34 dB down: nothing knows
+the echo yet, and AEC3 lets half words through. So for that long, once after the start,
+nobody can interrupt by voice. The wake word's stream (``for_wake``) is not turned down."""
+
 _FULL_SCALE = 32768.0
 _SILENT_DB = -120.0
-_RAMP = (1 + np.arange(BLOCK_SAMPLES)) / BLOCK_SAMPLES
+_RAMP = ((1 + np.arange(BLOCK_SAMPLES)) / BLOCK_SAMPLES).astype(np.float32)
+
+Levels = tuple[float, float, float, float]
+"""Of a block, dBFS: far end, microphone, linear output, output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +117,15 @@ class EchoStage:
         self._canceller = EchoCanceller(channels=channels)
         self._saturation = Saturation(self._canceller.partitions)
         self._skew, self._finder = SkewTracker(), DelayFinder()
-        self._gate = EchoGate(channels)
+        self._gates = [EchoGate() for _ in range(channels)]
         self._late: Signal = np.zeros((channels, LATENCY_SAMPLES), np.float32)
         self._home: int | None = None  # samples, where the direct sound lies in the path
         self._searching = True
         self._path_before: Spectra | None = None
         self._active = False
         self._active_blocks = 0
+        self._far_blocks = 0  # with sound, ever
+        self._volume = 1.0
         self._erle_db = 0.0
         self._wake: Samples = np.zeros((0, channels), np.int16)
         self._facts = self._told([])
@@ -149,25 +161,27 @@ class EchoStage:
             raise ValueError(f"{near.shape} is not whole blocks of {self.channels} channels")
         for report in self._reports.take():
             self._far_end.learn(report)
-        out = np.empty((len(near), self.channels), np.float32)
-        wake = np.empty_like(out)
-        levels: list[tuple[float, float, float, float]] = []
+        # Channels first, and both outputs in one, so that each is converted in one go.
+        made = np.empty((2, self.channels, len(near)), np.float32)
+        scaled = np.ascontiguousarray(near.T) * np.float32(1 / _FULL_SCALE)
+        levels: list[Levels] = []
         sample = first_frame * RATE_HZ / self._rate_hz
         aligned = self._align(len(near))
         for start in range(0, len(near), BLOCK_SAMPLES):
             block = slice(start, start + BLOCK_SAMPLES)
-            heard = self._high_pass.block(near[block].T.astype(np.float32) / _FULL_SCALE)
+            heard = self._high_pass.block(scaled[:, block])
             instant = self._alignment.instant(sample + start)
             if aligned and self._sounds(instant):
-                made = self._cancel(heard, instant, levels)
+                made[0, :, block], made[1, :, block] = self._cancel(heard, instant, levels)
             else:
                 self._rest()
-                made = self._pass(heard, levels)
+                made[:, :, block] = self._pass(heard, levels)
             self._alignment.advance(BLOCK_SAMPLES, self._skew.ppm)
-            out[block], wake[block] = made[0].T, made[1].T
-        self._wake = _to_int16(wake)
+        whole = _to_int16(made)
+        out: Samples = whole[0].T
+        self._wake = whole[1].T
         self._facts = self._told(levels)
-        return _to_int16(out)
+        return out
 
     def _align(self, samples: int) -> bool:
         """Whether it is known what was played when."""
@@ -190,9 +204,7 @@ class EchoStage:
         last = round(instant) + BLOCK_SAMPLES + frames_in(PREPARE_MS, RATE_HZ)
         return self._far_end.sounds(first, last)
 
-    def _cancel(
-        self, heard: Signal, instant: float, levels: list[tuple[float, float, float, float]]
-    ) -> tuple[Signal, Signal]:
+    def _cancel(self, heard: Signal, instant: float, levels: list[Levels]) -> tuple[Signal, Signal]:
         self._active = True
         self._active_blocks += 1
         played = self._reference.read(instant, self._skew.ppm)
@@ -201,28 +213,35 @@ class EchoStage:
         linear, echo, error = self._canceller.block(heard, bent)
         self._saturation.learn(self._canceller.path[0], echo[0], error[0])
         cleaner = self._suppress(linear, far)
-        echo_power, linear_power = _power(echo), _power(linear)
-        before, volume = self._gate.open, self._gate.volume
-        heard_power = _power(heard)
-        far_power = float(far @ far) / BLOCK_SAMPLES
-        changed = self._gate.update(
-            far_power, heard_power, echo_power, linear_power, _power(cleaner)
-        )
-        if self._active_blocks <= WARM_BLOCKS:
-            self._gate.open = np.ones(self.channels)
-        if far_power > 1e-6:
-            self._follow(heard, far, bool(changed.any()))
+        before = [gate.open for gate in self._gates]
+        far_power = _power(far)
+        changed = False
+        for channel, gate in enumerate(self._gates):
+            powers = [_power(signal[channel]) for signal in (heard, echo, linear, cleaner)]
+            changed |= gate.update(far_power, *powers)
+            if self._active_blocks <= WARM_BLOCKS:
+                gate.open = 1.0
+            if channel == 0:
+                heard_power, echo_power, linear_power, _ = powers
+        volume = self._volume
+        if far_power > LEAST_FAR:
+            self._follow(heard, far, changed)
+            self._far_blocks += 1
+            self._volume = START_VOLUME if self._far_blocks <= START_BLOCKS else 1.0
+        after = [gate.open for gate in self._gates]
         late = self._delayed(linear)
-        out = _mix(late, cleaner, before, self._gate.open)
-        if min(volume, self._gate.volume) < 1.0:
-            out = out * (volume + (self._gate.volume - volume) * _RAMP).astype(np.float32)
-        least = WAKE_OPEN if self._gate.converged else 0.0
-        wake = _mix(late, cleaner, np.maximum(before, least), np.maximum(self._gate.open, least))
-        if echo_power[0] > 1e-6:
-            removed = float(decibels(heard_power)[0] - decibels(linear_power)[0])
-            self._erle_db += 0.02 * (removed - self._erle_db)
-        four = np.array([far_power, heard_power[0], linear_power[0], _power(out)[0]])
-        levels.append(tuple(decibels(four)))
+        out = _mix(late, cleaner, before, after)
+        least = WAKE_OPEN if self._converged else 0.0
+        if min(*before, *after) >= least:
+            wake = out
+        else:
+            wake = _mix(late, cleaner, *([max(part, least) for part in x] for x in (before, after)))
+        if min(volume, self._volume) < 1.0:
+            out = out * (volume + (self._volume - volume) * _RAMP)
+        heard_db, linear_db = decibels(heard_power), decibels(linear_power)
+        if echo_power > 1e-6:
+            self._erle_db += 0.02 * (heard_db - linear_db - self._erle_db)
+        levels.append((decibels(far_power), heard_db, linear_db, decibels(_power(out[0]))))
         return out, wake
 
     def _follow(self, heard: Signal, far: Signal, changed: bool) -> None:
@@ -266,15 +285,13 @@ class EchoStage:
             suppressor.block(_to_int16(channel), far_int)
             for suppressor, channel in zip(self._suppressors, linear, strict=True)
         ]
-        scaled: Signal = np.stack(cleaner).astype(np.float32) / _FULL_SCALE
+        scaled: Signal = np.stack(cleaner) * np.float32(1 / _FULL_SCALE)
         return scaled
 
-    def _pass(
-        self, heard: Signal, levels: list[tuple[float, float, float, float]]
-    ) -> tuple[Signal, Signal]:
+    def _pass(self, heard: Signal, levels: list[Levels]) -> tuple[Signal, Signal]:
         late = self._delayed(heard)
-        four = np.array([0.0, _power(heard)[0], _power(heard)[0], _power(late)[0]])
-        levels.append(tuple(decibels(four)))
+        heard_db = decibels(_power(heard[0]))
+        levels.append((_SILENT_DB, heard_db, heard_db, decibels(_power(late[0]))))
         return late, late
 
     def _delayed(self, block: Signal) -> Signal:
@@ -289,18 +306,22 @@ class EchoStage:
         self._canceller.interrupt()
         self._saturation.interrupt()
         self._far_high_pass.reset()
-        self._gate.interrupt()
+        for gate in self._gates:
+            gate.interrupt()
 
-    def _told(self, levels: list[tuple[float, float, float, float]]) -> EchoFacts:
+    @property
+    def _converged(self) -> bool:
+        return all(gate.converged for gate in self._gates)
+
+    def _told(self, levels: list[Levels]) -> EchoFacts:
         residual = _SILENT_DB
         if self._active:
-            gain = max(float(self._gate.open[0]), 0.1)
-            leak_db = float(self._gate.echo_db[0] + self._gate.leak_db[0])
-            residual = leak_db + 20 * float(np.log10(gain))
+            gate = self._gates[0]
+            residual = gate.echo_db + gate.leak_db + 20 * math.log10(max(gate.open, 0.1))
         delay = 0.0 if self._home is None else self._home - self._alignment.delay_samples
         return EchoFacts(
             active=self._active,
-            converged=self._gate.converged,
+            converged=self._converged,
             delay_ms=round(1000 * delay / RATE_HZ, 1),
             skew_ppm=round(self._skew.ppm, 1),
             erle_db=round(self._erle_db, 1),
@@ -342,20 +363,25 @@ class PassThrough:
         return near
 
 
-def _mix(linear: Signal, cleaner: Signal, before: Powers, after: Powers) -> Signal:
-    """The part of ``linear`` goes from ``before`` to ``after``, (channels,), over the block."""
-    if before.min() >= 1 and after.min() >= 1:
+def _mix(linear: Signal, cleaner: Signal, before: list[float], after: list[float]) -> Signal:
+    """The part of ``linear`` goes from ``before`` to ``after``, of each channel, over the
+    block."""
+    if min(*before, *after) >= 1:
         return linear
-    part = before[:, None] + (after - before)[:, None] * _RAMP
-    mixed: Signal = cleaner + part.astype(np.float32) * (linear - cleaner)
+    begins = np.array(before, np.float32)[:, None]
+    part = begins + (np.array(after, np.float32)[:, None] - begins) * _RAMP
+    mixed: Signal = cleaner + part * (linear - cleaner)
     return mixed
 
 
-def _power(block: Signal) -> NDArray[np.float64]:
-    power: NDArray[np.float64] = np.einsum("cn,cn->c", block, block).astype(np.float64)
-    return power / BLOCK_SAMPLES
+def _power(block: Signal) -> float:
+    """Mean square of (160,)."""
+    return float(np.dot(block, block)) / BLOCK_SAMPLES
 
 
 def _to_int16(signal: Signal) -> Samples:
-    whole: Samples = np.clip(np.rint(signal * _FULL_SCALE), -32768, 32767).astype(np.int16)
-    return whole
+    scaled: Signal = signal * np.float32(_FULL_SCALE)
+    np.rint(scaled, out=scaled)
+    np.maximum(scaled, -32768, out=scaled)
+    np.minimum(scaled, 32767, out=scaled)
+    return scaled.astype(np.int16)

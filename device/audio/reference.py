@@ -12,11 +12,18 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from device.audio.echo import BLOCK_SAMPLES, Signal
 from device.audio.far_end import FarEnd
 
 HALF = 16
+
+STEPS = 256
+"""Of a sample: for so many fractions the taps are held ready."""
+
+_BEYOND = STEPS // 8
+"""Steps before 0 and after 1: a block's end may lie a little outside."""
 
 _PLACES = HALF - np.arange(2 * HALF)
 _FADE = (np.arange(BLOCK_SAMPLES) / BLOCK_SAMPLES).astype(np.float32)
@@ -27,6 +34,8 @@ class Reference:
 
     def __init__(self, far_end: FarEnd) -> None:
         self._far_end = far_end
+        steps = np.arange(-_BEYOND, STEPS + _BEYOND)
+        self._table = _taps(steps[:, None] / STEPS)
 
     def read(self, instant: float, skew_ppm: float) -> Signal:
         """160 samples from ``instant`` on, each ``1 + skew_ppm`` of a sample after the last."""
@@ -34,22 +43,30 @@ class Reference:
         first = instant - whole
         drift = BLOCK_SAMPLES * skew_ppm * 1e-6
         heard = self._far_end.read(whole - HALF, whole + BLOCK_SAMPLES + HALF)
-        sound = heard.astype(np.float32) / 32768.0
-        if not sound.any():
-            return np.zeros(BLOCK_SAMPLES, np.float32)
+        sound = heard * np.float32(1 / 32768)
         if first == 0.0 and drift == 0.0:
             return sound[HALF:-HALF]
-        begins = np.convolve(sound, _taps(first), "valid")[:BLOCK_SAMPLES]
+        begins = np.correlate(sound, self._taps(first), "valid")[:BLOCK_SAMPLES]
         if drift == 0.0:
             return begins
-        ends = np.convolve(sound, _taps(first + drift), "valid")[:BLOCK_SAMPLES]
+        ends = np.correlate(sound, self._taps(first + drift), "valid")[:BLOCK_SAMPLES]
         slid: Signal = begins + _FADE * (ends - begins)
         return slid
 
+    def _taps(self, fraction: float) -> Signal:
+        """From the table, between two of its rows: below 1e-5 no other."""
+        at = fraction * STEPS + _BEYOND
+        step = int(at)
+        part = at - step
+        taps: Signal = self._table[step] * np.float32(1 - part)
+        taps += self._table[step + 1] * np.float32(part)
+        return taps
 
-def _taps(fraction: float) -> Signal:
-    """Read so much later (0 to a little over 1) than the sample in the middle."""
+
+def _taps(fraction: NDArray[np.float64]) -> Signal:
+    """Read so much later (about 0 to 1) than the sample in the middle, for each row of
+    ``fraction`` (n, 1); for correlation, so the earliest sample's first."""
     offset = _PLACES - 1 - fraction
     window = np.cos(np.pi * offset / (2 * HALF + 2)) ** 2
-    taps: Signal = (np.sinc(offset) * window).astype(np.float32)
+    taps: Signal = (np.sinc(offset) * window)[:, ::-1].astype(np.float32)
     return taps

@@ -21,8 +21,11 @@ THRESHOLDS = (0.25, 0.4, 0.55, 0.7)
 WELL_CANCELLED = 1 / 8
 """Only where so little of the echo is left does the rest say anything of the curve."""
 
-MEMORY = 0.9995
-"""Of the correlations, from one loud block to the next."""
+LEARN_EACH = 4
+"""Of so many loud blocks one is looked at: the curve is always the same."""
+
+MEMORY = 0.998
+"""Of the correlations, from one block that is looked at to the next."""
 
 LOUD_BLOCKS = 100
 """So many loud blocks (1 s) the path is learnt before the curve."""
@@ -30,7 +33,9 @@ LOUD_BLOCKS = 100
 PARTITIONS = 12
 """Of the path that is looked at: the first 120 ms hold nearly all of the energy."""
 
-SOLVE_EACH = 10
+SOLVE_EACH = 3
+"""Blocks that are looked at."""
+
 EXPLAINS = 0.03
 """A bend must explain at least this part of what is left, or it is not changed: without
 this it follows the linear filter's own mistakes and is one more."""
@@ -48,7 +53,10 @@ class Saturation:
         partitions = min(partitions, PARTITIONS)
         count = len(THRESHOLDS)
         self._thresholds = np.array(THRESHOLDS, np.float32)[:, None]
-        self._spectra: Spectra = np.zeros((count, partitions, BLOCK_SAMPLES + 1), np.complex64)
+        self._partitions = partitions
+        # A ring, in which each is written twice: the newest are one window (see echo.py).
+        self._ring: Spectra = np.zeros((count, 2 * partitions, BLOCK_SAMPLES + 1), np.complex64)
+        self._newest = 0
         self.forget()
 
     def forget(self) -> None:
@@ -63,21 +71,33 @@ class Saturation:
 
     def interrupt(self) -> None:
         """The next block does not join the last one."""
-        self._spectra[:] = 0
-        self._last: Signal = np.zeros((len(THRESHOLDS), BLOCK_SAMPLES), np.float32)
-        self._quiet = len(self._spectra[0]) + 1  # blocks since the reference was loud
+        self._ring[:] = 0
+        self._excess: Signal = np.zeros((len(THRESHOLDS), 2 * BLOCK_SAMPLES), np.float32)
+        self._quiet = self._partitions + 1  # blocks since the reference was loud
 
     def bend(self, far: Signal) -> Signal:
         """The reference (160,), full scale is 1, as it leaves the speaker."""
         magnitude = np.abs(far)
-        loud = float(magnitude.max(initial=0.0)) > THRESHOLDS[0]
+        loud = float(magnitude.max()) > THRESHOLDS[0]
         self._quiet = 0 if loud else self._quiet + 1
-        if self._quiet > self._spectra.shape[1]:
+        if self._quiet > self._partitions:
             return far
-        excess = np.sign(far) * np.maximum(magnitude - self._thresholds, 0)
-        self._spectra[:, 1:] = self._spectra[:, :-1]
-        self._spectra[:, 0] = np.fft.rfft(np.concatenate([self._last, excess], axis=1), axis=1)
-        self._last = excess
+        both, excess = self._excess, self._excess[:, BLOCK_SAMPLES:]
+        both[:, :BLOCK_SAMPLES] = excess
+        at = self._newest = (self._newest - 1) % self._partitions
+        if loud:
+            np.subtract(magnitude, self._thresholds, out=excess)
+            np.maximum(excess, 0, out=excess)
+            np.copysign(excess, far, out=excess)
+        else:
+            excess[:] = 0
+        if self._quiet < 2:  # a block bears on its own spectrum and the next one
+            self._ring[:, at] = np.fft.rfft(both, axis=1)
+        else:
+            self._ring[:, at] = 0
+        self._ring[:, at + self._partitions] = self._ring[:, at]
+        if not loud:
+            return far
         bent: Signal = far + self.slopes @ excess
         return bent
 
@@ -86,21 +106,23 @@ class Saturation:
         error (160,) there."""
         if self._quiet > 8:  # what the direct sound of the last loud block still bears on
             return
-        if float(error @ error) > WELL_CANCELLED * float(echo @ echo):
+        left = float(error @ error)
+        if left > WELL_CANCELLED * float(echo @ echo):
             return  # the path is not known yet, or somebody speaks
         self._blocks += 1
-        if self._blocks < LOUD_BLOCKS:
+        if self._blocks < LOUD_BLOCKS or self._blocks % LEARN_EACH:
             return
-        heard = np.fft.irfft(np.einsum("pf,kpf->kf", path[:PARTITIONS], self._spectra), axis=1)
+        spectra = self._ring[:, self._newest : self._newest + self._partitions]
+        heard = np.fft.irfft((path[: self._partitions] * spectra).sum(axis=1), axis=1)
         # The echo itself is among the causes, so that a path that is a little too small or
         # too large is not taken for a bend.
         heard = np.concatenate([heard[:, BLOCK_SAMPLES:], echo[None, :]])
         # Blocks in which somebody speaks tell less of the curve.
-        weight = 1 / (float(error @ error) + _LEAST_ERROR)
+        weight = 1 / (left + _LEAST_ERROR)
         self._correlation = MEMORY * self._correlation + weight * (heard @ heard.T)
         self._towards = MEMORY * self._towards + weight * (heard @ error)
-        self._weights = MEMORY * self._weights + weight * float(error @ error)
-        if self._blocks % SOLVE_EACH == 0:
+        self._weights = MEMORY * self._weights + weight * left
+        if self._blocks % (LEARN_EACH * SOLVE_EACH) == 0:
             self._solve()
 
     def _solve(self) -> None:

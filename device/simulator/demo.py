@@ -18,7 +18,7 @@ QUIET_MS = 500.0
 
 QUESTION = "hey jarvis, what time is it"
 TIMER = "hey jarvis, set a timer for two minutes"
-AGREEMENT = "mhm"
+AGREEMENT = "yeah"
 INTERRUPTION = "what is the date today"
 
 
@@ -65,7 +65,7 @@ def _timer(outcome: Outcome) -> Check:
 
 
 def _agreed(outcome: Outcome) -> Check:
-    what = 'an "mhm" over a long reply lowers it, and it comes up again'
+    what = 'a "yeah" over a long reply lowers it, and it comes up again'
     said = next((e for e in outcome.timeline.of("say") if e.fields["text"] == AGREEMENT), None)
     if said is None:
         return Check(what, False, "it was never said")

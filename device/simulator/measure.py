@@ -134,8 +134,8 @@ def compare(
     anchors = _anchors(narrow_copy, narrow_original)
     if not anchors:
         return None
-    short = resample(narrow_copy, BAND_HZ, COMPARE_HZ)
-    long = resample(narrow_original, BAND_HZ, COMPARE_HZ)
+    short = resample(_emphasised(narrow_copy), BAND_HZ, COMPARE_HZ)
+    long = resample(_emphasised(narrow_original), BAND_HZ, COMPARE_HZ)
     best: Comparison | None = None
     for anchor in anchors:
         found = _follow(short, long, float(anchor * (COMPARE_HZ // BAND_HZ)), least_step)
@@ -144,6 +144,13 @@ def compare(
         if best is not None and best.unlike_blocks == 0:
             break
     return best
+
+
+def _emphasised(signal: Signal) -> Signal:
+    """Differences of the samples: what is compared is what lies above the pitch of voices. The
+    high-pass that keeps DC and rumble from the canceller turns the phase of what lies below, by
+    more than a sample, and never loses one."""
+    return np.diff(signal, prepend=signal[:1])
 
 
 def _follow(short: Signal, long: Signal, lag: float, least_step: float) -> Comparison | None:

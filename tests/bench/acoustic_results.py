@@ -121,6 +121,32 @@ def results() -> dict[str, Any]:
                 }
             },
         },
+        "array": {
+            "generated_voices": False,
+            "level": {"-30 dB": {"as it is": {"wake": proportion(0.5)}}},
+            "cleaned": {"0 dB": {"nothing": {"wake": proportion(0.5)}}},
+            "array": {
+                "0 dB": {
+                    "one channel": proportion(0.3),
+                    "any of the four": proportion(0.4),
+                    "beam": proportion(0.5),
+                    "beam 90 degrees off": proportion(0.2),
+                    "beam_gain_db": _times(2.0),
+                }
+            },
+            "direction": {
+                "RT60 0.35 s, 5 dB": {
+                    "unknown": proportion(0.9),
+                    "within_10_deg": proportion(1.0, 5),
+                }
+            },
+            "health": {
+                "recordings": 264.0,
+                "seconds": 969.0,
+                "false_alarms": 0.0,
+                "upper_95_per_hour": 11.1,
+            },
+        },
         "cost": {
             "front_end": {"idle": _point(4.0), "reply": _point(8.0)},
             "confirmed_idle": _point(4.3),

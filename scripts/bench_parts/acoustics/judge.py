@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from scripts.bench_parts.acoustics.judge_array import array_rows
 from scripts.bench_parts.acoustics.judge_talk import alsa_rows, bargein_rows, duplex_rows
 from scripts.bench_parts.acoustics.turn_rows import rows as turn_rows
 from scripts.bench_parts.acoustics.words import REPORTED, at_most, percent, share
@@ -196,6 +197,7 @@ ROWS: dict[str, Callable[[Results], Iterator[Row]]] = {
     "bargein": bargein_rows,
     "turn": end_of_turn_rows,
     "wake": wake_rows,
+    "array": array_rows,
     "cost": cost_rows,
     "alsa": alsa_rows,
     "amazon": amazon_rows,

@@ -62,12 +62,13 @@ class Part:
     timed: bool = False
 
 
-ECHO = ("--only", "replies", "wake", "self_wake", "double_talk", "real")
+ECHO = ("--only", "replies", "wake", "double_talk", "real")
 PARTS = {
-    "echo": Part("echo_rows", ECHO, (*ECHO, "--quick")),
+    "echo": Part("echo_rows", (*ECHO, "self_wake"), (*ECHO, "--quick", "--minutes", "1")),
     "bargein": Part("bargein_rows", (), ("--quick",)),
     "turn": Part("turn_rows", (), ("--bootstraps", "10")),
     "wake": Part("wake_rows", (), ()),
+    "array": Part("array_rows", (), ("--clips", "5", "array", "cleaned")),
     "amazon": Part("amazon_rows", (), ("--quick",)),
     "duplex": Part("duplex_rows", (), ("--quick",)),
     "cost": Part("cost_rows", (), ("--quick",), timed=True),
@@ -83,6 +84,7 @@ NAMES = {
         "bargein": r"barge-in:",
         "turn": r"last word to turn",
         "wake": r"wake with confirm:",
+        "array": r"microphones:",
         "cost": r"hearing, CPU|resident memory|1 to \d+ (microphones|wake words)",
         "alsa": r"over ALSA",
         "amazon": r"Amazon's",
