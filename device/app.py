@@ -179,7 +179,7 @@ class App:
         """The offline service tells of itself only where it is used, the panel only of trouble:
         before the configuration, so that the mailbox keeps its word before that one's. What is
         wrong with the sound of a microphone shows only after some seconds."""
-        silent = {Part.PANEL, Part.ARRAY}
+        silent = {Part.PANEL, Part.ARRAY, Part.ECHO}
         if self._local_service is None:
             silent.add(Part.OFFLINE_SERVICE)
         return StartUp(frozenset(Part) - silent, self._began + START_S)

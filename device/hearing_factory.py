@@ -38,13 +38,19 @@ def make_hearing(
     """Engines loaded and warmed up. Without ``reports`` of what is played there is no
     echo cancellation. ``prefers`` is the sound that the service wants, where the settings leave
     it to the service. Wake words that cannot be loaded are stood in for by
-    :class:`PartialWake` or :class:`NullWake`. Raises ModelError when the voice-activity
-    detector cannot."""
+    :class:`PartialWake` or :class:`NullWake`; without the library that cancels echoes it does
+    without, and says so. Raises ModelError when the voice-activity detector cannot be loaded."""
     from device.audio.vad import SileroVad  # noqa: PLC0415 -- loads its model library
 
     audio = settings.audio
     send = Sent(prefers if audio.uplink == "auto" else audio.uplink)
-    front = make_front_end(audio, reports, send)
+    trouble: ModelError | None = None
+    try:
+        front = make_front_end(audio, reports, send)
+    except ModelError as error:  # it hears all the same, itself too
+        trouble, send = error, Sent.CLEAN
+        front = make_front_end(replace(audio, echo_cancellation="off"), reports, send)
+    own_voice_is_gone = audio.echo_cancellation != "off" and trouble is None
     return Hearing(
         make_wake_or_stand_in(settings.wake),
         SileroVad(),
@@ -55,7 +61,9 @@ def make_hearing(
         vad_settings=settings.vad,
         front=front,
         send=send,
-        near_end=NearEnd(SileroVad(), FRONT_RATE_HZ) if front is not None else None,
+        # Else it would take its own voice for a person's, and interrupt itself for ever.
+        near_end=NearEnd(SileroVad(), FRONT_RATE_HZ) if own_voice_is_gone and front else None,
+        echo_trouble=trouble,
         watch=make_watch(audio),
     )
 

@@ -33,6 +33,7 @@ class Part(StrEnum):
     """The parts of the appliance that can be degraded on their own."""
 
     MICROPHONE = "microphone"
+    ECHO = "echo"  #: the device's own voice in the microphone
     ARRAY = "array"  #: how the microphone sounds, each channel of it: heard with all the same
     SPEAKER = "speaker"
     PANEL = "panel"

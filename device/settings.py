@@ -246,7 +246,7 @@ class AudioSettings:
     echo_cancellation: str = setting(
         "software",
         "software (it does not hear itself), hardware (the microphones cancel on board: name their "
-        "processed channel in capture_channel), or off",
+        "processed channel in capture_channel), or off (then only wake word and button interrupt)",
         choices=("software", "hardware", "off"),
     )
     uplink: str = setting(

@@ -27,7 +27,13 @@ from device.adapters.clock import SystemClock
 from device.adapters.ear_backlog import Backlog
 from device.adapters.ear_ports import CaptureSource, Judge
 from device.adapters.ear_requests import EarRequests, Request
-from device.adapters.ear_words import ear_degraded, fallen_behind, no_wake_word, tell_of_losses
+from device.adapters.ear_words import (
+    ear_degraded,
+    echo_stays,
+    fallen_behind,
+    no_wake_word,
+    tell_of_losses,
+)
 from device.adapters.losses import Losses
 from device.audio.hearing import Hearing
 from device.audio.wake_null import NullWake
@@ -225,6 +231,10 @@ class EarThread:
         rebuilt = False
         while True:
             self._tell_of_wake(hearing)
+            if hearing.echo_trouble is not None:
+                self._post(echo_stays(hearing.echo_trouble))
+            elif rebuilt:
+                self._post(PartReady(Part.ECHO))
             if rebuilt:  # it knows nothing of what was wrong with the microphone
                 self._post(PartReady(Part.ARRAY))
             began = self._inferences

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from device.errors import ModelError
 from device.events import NO_WAKE_WORD, WAKE_WORD_MISSING, Part, PartDegraded
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,16 @@ def no_wake_word(error: Exception, words: tuple[str, ...]) -> PartDegraded:
     state = WAKE_WORD_MISSING if words else NO_WAKE_WORD
     hint = f"meanwhile use {', '.join(words) or 'the button'}; the model is tried again by itself"
     return PartDegraded(Part.WAKE, state, str(error), hint)
+
+
+def echo_stays(error: ModelError) -> PartDegraded:
+    """It would take its own voice for a person's: only word and button interrupt."""
+    return PartDegraded(
+        Part.ECHO,
+        "own voice not cancelled",
+        f"{error.args[0]}; only the wake word and the button interrupt",
+        error.hint,
+    )
 
 
 def fallen_behind() -> PartDegraded:

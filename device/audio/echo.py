@@ -34,7 +34,7 @@ Nearer to 1 is a deeper null, further away a faster one."""
 NEAR_MEMORY = 0.5
 """Smoothing of the near-end's power from block to block."""
 
-CONSTRAINED = 4
+CONSTRAINED = 3
 """So many partitions a block, in turn, are made a response of one block's length again:
 only the first half of a partition is one, the rest is what circular convolution would wrap
 around. Done for all in each block, this costs more than all the rest (alternated over the
@@ -197,7 +197,7 @@ class EchoCanceller:
         """The microphone less the echo, or the microphone as it is while that is worse."""
         before = self._gain
         wrong = [
-            guard.wrong(float(heard @ heard), float(left @ left))
+            guard.wrong(float(np.dot(heard, heard)), float(np.dot(left, left)))
             for guard, heard, left in zip(self._guard, near, error, strict=True)
         ]
         if not any(wrong) and before.all():
@@ -214,14 +214,12 @@ class _Guard:
     """Holds one channel's output against its microphone."""
 
     def __init__(self) -> None:
-        self._heard: deque[float] = deque(maxlen=GUARD_BLOCKS)
-        self._left: deque[float] = deque(maxlen=GUARD_BLOCKS)
+        self._excess: deque[float] = deque(maxlen=GUARD_BLOCKS)
 
     def wrong(self, heard: float, left: float) -> bool:
         """Whether the output, ``left``, has been too loud for what was ``heard``, of late."""
-        self._heard.append(heard)
-        self._left.append(left)
-        return sum(self._left) > MOST_EXCESS * sum(self._heard)
+        self._excess.append(left - MOST_EXCESS * heard)
+        return sum(self._excess) > 0.0
 
 
 def _squared(spectra: Spectra) -> Signal:

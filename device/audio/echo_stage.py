@@ -280,13 +280,12 @@ class EchoStage:
         self._skew.restart()
 
     def _suppress(self, linear: Signal, far: Signal) -> Signal:
-        far_int = _to_int16(far)
-        cleaner = [
-            suppressor.block(_to_int16(channel), far_int)
-            for suppressor, channel in zip(self._suppressors, linear, strict=True)
-        ]
-        scaled: Signal = np.stack(cleaner) * np.float32(1 / _FULL_SCALE)
-        return scaled
+        far_int, linear_int = _to_int16(far), _to_int16(linear)
+        cleaner: Signal = np.empty_like(linear)
+        for channel, suppressor in enumerate(self._suppressors):
+            cleaner[channel] = suppressor.block(linear_int[channel], far_int)
+        cleaner *= np.float32(1 / _FULL_SCALE)
+        return cleaner
 
     def _pass(self, heard: Signal, levels: list[Levels]) -> tuple[Signal, Signal]:
         late = self._delayed(heard)

@@ -27,6 +27,7 @@ from device.audio.preroll import PrerollRing
 from device.audio.vad import VoiceActivity
 from device.audio.wake import WakeGate
 from device.audio.word_end import FAR_REACH_MS
+from device.errors import ModelError
 from device.events import Event, NearEndHeard, UplinkStopped
 from device.ports import Samples, VadEngine, WakeEngine
 from device.settings import VadSettings, WakeSettings
@@ -77,11 +78,13 @@ class Hearing:
         send: Sent = Sent.CLEAN,
         near_end: NearEnd | None = None,
         watch: MicWatch | None = None,
+        echo_trouble: ModelError | None = None,
     ) -> None:
         """Without ``front`` all listen to ``channel`` as it is. ``send`` chooses which of the
         front end's streams the uplink is made of. ``near_end`` listens while a reply sounds; it
         counts in samples at 16 kHz, and needs a ``front``. ``watch`` judges the microphones, and
-        says which is heard."""
+        says which is heard. ``echo_trouble``: why no echo is cancelled, though it was asked for."""
+        self.echo_trouble = echo_trouble
         wake_settings, vad_settings = wake_settings or WakeSettings(), vad_settings or VadSettings()
         self._front, self._channel, self._mics = front, channel, watch
         self._scale = 1 if front is None else front.scale

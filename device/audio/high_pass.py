@@ -48,16 +48,24 @@ def _matrices(cutoff_hz: float) -> tuple[Signal, Signal]:
     b = (scale, -2 * scale, scale)
     a = (2 * (gain**2 - 1) * scale, (1 - math.sqrt(2) * gain + gain**2) * scale)
 
-    def run(inputs: np.ndarray, state: tuple[float, float]) -> Signal:
-        first, second = state
-        out = np.empty(BLOCK_SAMPLES)
-        for place, value in enumerate(inputs):
-            out[place] = b[0] * value + first
-            first = b[1] * value - a[0] * out[place] + second
-            second = b[2] * value - a[1] * out[place]
-        return np.append(out, [first, second]).astype(np.float32)
+    def run(inputs: Signal, first: float, second: float) -> Signal:
+        """What comes out of each sample, and the state after it, (160, 3)."""
+        rows = np.empty((BLOCK_SAMPLES, 3), np.float32)
+        for place, value in enumerate(inputs.tolist()):
+            out = b[0] * value + first
+            first = b[1] * value - a[0] * out + second
+            second = b[2] * value - a[1] * out
+            rows[place] = out, first, second
+        return rows
 
-    nothing = np.zeros(BLOCK_SAMPLES)
-    impulses = [run(row, (0.0, 0.0)) for row in np.eye(BLOCK_SAMPLES)]
-    states = [run(nothing, (1.0, 0.0)), run(nothing, (0.0, 1.0))]
-    return np.stack(impulses), np.stack(states)
+    silence = np.zeros(BLOCK_SAMPLES, np.float32)
+    pulse = silence.copy()
+    pulse[0] = 1.0
+    response = run(pulse, 0.0, 0.0)
+    of_block = np.zeros((BLOCK_SAMPLES, BLOCK_SAMPLES + 2), np.float32)
+    for place in range(BLOCK_SAMPLES):  # the same response, later and later
+        of_block[place, place:BLOCK_SAMPLES] = response[: BLOCK_SAMPLES - place, 0]
+        of_block[place, BLOCK_SAMPLES:] = response[BLOCK_SAMPLES - place - 1, 1:]
+    states = [run(silence, 1.0, 0.0), run(silence, 0.0, 1.0)]
+    of_state = np.stack([np.append(rows[:, 0], rows[-1, 1:]) for rows in states])
+    return of_block, of_state

@@ -22,6 +22,10 @@ HALF = 16
 STEPS = 256
 """Of a sample: for so many fractions the taps are held ready."""
 
+LEAST_SLIDE = 1e-3
+"""Samples a block, 6 ppm: less is not worth the second set of taps, for what it costs lies
+60 dB below the sound even at 5 kHz."""
+
 _BEYOND = STEPS // 8
 """Steps before 0 and after 1: a block's end may lie a little outside."""
 
@@ -47,7 +51,7 @@ class Reference:
         if first == 0.0 and drift == 0.0:
             return sound[HALF:-HALF]
         begins = np.correlate(sound, self._taps(first), "valid")[:BLOCK_SAMPLES]
-        if drift == 0.0:
+        if abs(drift) < LEAST_SLIDE:
             return begins
         ends = np.correlate(sound, self._taps(first + drift), "valid")[:BLOCK_SAMPLES]
         slid: Signal = begins + _FADE * (ends - begins)

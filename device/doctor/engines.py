@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from device.audio.wake_models import (
 from device.doctor.check import Check, fail, ok, warn
 from device.errors import ParlorError
 from device.ports import VadEngine, WakeEngine
+from device.settings import Settings
+
+SMART_TURN_HINT = "run scripts/install-smart-turn, which needs the network"
 
 CHUNK_MS = 80
 TRIALS = 10
@@ -66,6 +70,28 @@ def check_vad(load: Callable[[], VadEngine]) -> Check:
     except (ParlorError, ImportError, OSError) as error:
         return fail(name, f"it does not run: {error}", getattr(error, "hint", ""))
     return ok(name, f"runs (speech in silence: {probability:.2f})")
+
+
+def check_echo(load: Callable[[], object]) -> Check:
+    """WebRTC's part of the echo canceller. ``load`` raises ModelError."""
+    name = "echo canceller"
+    try:
+        load()
+    except (ParlorError, ImportError, OSError) as error:
+        return warn(name, f"it does not run: {error}", getattr(error, "hint", ""))
+    return ok(name, "runs")
+
+
+def check_turn_end(settings: Settings, installed: Path | None) -> Check:
+    """Who tells that a turn is over."""
+    name, turn = "end of turn", settings.turn
+    if settings.service.turn_detection != "device":
+        return ok(name, "told by the service")
+    if turn.eagerness == "fixed" or turn.smart_turn == "off":
+        return ok(name, "told by silence")
+    if installed is None:
+        return warn(name, "told by silence alone: Smart Turn is not installed", SMART_TURN_HINT)
+    return ok(name, "told by silence and Smart Turn")
 
 
 def check_voice(load: Callable[[], object]) -> Check:

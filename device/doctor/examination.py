@@ -153,9 +153,18 @@ def _claim(board: BoardSettings) -> Callable[[], None]:
 
 
 def _engines(settings: Settings) -> list[Check]:
+    from device.audio.aec3 import Aec3
+    from device.audio.smart_turn import installed_model
     from device.audio.vad import SileroVad
     from device.audio.wake_words import wake_models
-    from device.doctor.engines import check_vad, check_voice, check_wake_engine, check_wake_models
+    from device.doctor.engines import (
+        check_echo,
+        check_turn_end,
+        check_vad,
+        check_voice,
+        check_wake_engine,
+        check_wake_models,
+    )
     from device.hearing_factory import make_wake_engine
     from device.voice.espeak import Espeak
 
@@ -163,6 +172,8 @@ def _engines(settings: Settings) -> list[Check]:
         check_wake_models(lambda: wake_models(settings.wake)),
         check_wake_engine(hushed(lambda: make_wake_engine(settings.wake))),
         check_vad(hushed(SileroVad)),
+        *([check_echo(hushed(Aec3))] if settings.audio.echo_cancellation == "software" else []),
+        check_turn_end(settings, installed_model()),
         check_voice(hushed(Espeak)),
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,17 @@ from numpy.typing import NDArray
 
 from device.audio.wake_models import WakeModel
 from device.doctor.check import Check, Status
-from device.doctor.engines import check_vad, check_voice, check_wake_engine, check_wake_models
+from device.doctor.engines import (
+    check_echo,
+    check_turn_end,
+    check_vad,
+    check_voice,
+    check_wake_engine,
+    check_wake_models,
+)
 from device.doctor.quiet import hushed
 from device.errors import ModelError
+from device.settings import ServiceSettings, Settings, TurnSettings
 from tests.cli.failing import raising
 
 
@@ -87,3 +96,30 @@ def test_a_load_that_fails_gives_stderr_back(capfd: pytest.CaptureFixture[str]) 
         hushed(raising(ModelError("no model")))()
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "after\n"
+
+
+def test_the_echo_canceller_is_loaded_and_missing_it_is_no_ruin() -> None:
+    assert check_echo(object).status is Status.OK
+    missing = check_echo(raising(ModelError("no livekit", hint="run it")))
+    assert (missing.status, missing.do) == (Status.WARN, "run it")
+
+
+@pytest.mark.parametrize(
+    ("detection", "smart_turn", "installed", "status", "says"),
+    [
+        ("service", "auto", None, Status.OK, "by the service"),
+        ("device", "auto", None, Status.WARN, "not installed"),
+        ("device", "auto", Path("m"), Status.OK, "and Smart Turn"),
+        ("device", "off", Path("m"), Status.OK, "by silence"),
+    ],
+)
+def test_who_ends_the_turn_is_told(
+    detection: str, smart_turn: str, installed: Path | None, status: Status, says: str
+) -> None:
+    settings = replace(
+        Settings(),
+        service=ServiceSettings(turn_detection=detection),
+        turn=TurnSettings(smart_turn=smart_turn),
+    )
+    check = check_turn_end(settings, installed)
+    assert (check.status, says in check.says) == (status, True), check

@@ -107,15 +107,17 @@ def main() -> int:
     if options.readme and (trouble := unlike(readme(), here, options.only, NAMES)):
         parser.error(trouble)  # before the half hour, not after
     results = measured(options.only, quick=options.quick, jobs=options.jobs)
+    record: Json = {"date": str(date.today()), "machine": here, "quick": options.quick}  # noqa: DTZ011
+    record["parts"] = results
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(record, indent=2))  # whatever becomes of the rows
     rows = {part: list(judged(part, results)) for part in ROWS if part in results}
     for row in (row for some in rows.values() for row in some):
         print(f"{'met   ' if row.met else 'MISSED'}  {row.what}: {row.value} (limit: {row.limit})")
     missing = [part for part in options.only if part not in results and runs(part, options.quick)]
     for part in missing:
         print(f"FAILED  {part}: measured nothing")
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    record: Json = {"date": str(date.today()), "machine": here, "quick": options.quick}  # noqa: DTZ011
-    record |= {"parts": results, "rows": [vars(row) for some in rows.values() for row in some]}
+    record["rows"] = [vars(row) for some in rows.values() for row in some]
     options.out.write_text(json.dumps(record, indent=2))
     print(f"written to {options.out}")
     if options.readme:
