@@ -38,11 +38,19 @@ LEAST_FAR = 1e-6
 INAUDIBLE_DB = -70.0
 """What is left below that may be heard half: a voice detector does not."""
 
+LEAST_PERSON_DB = -62.0
+"""What is quieter may be heard while it lasts, but nothing is kept open behind it: just
+before a loud word of the reply it is the filter's own fault."""
+
 RELEASE = 0.88
-"""A block: what is open closes within 0.2 s, so that a pause in a word does not."""
+"""A block: what was open for a person closes within 0.2 s, so that a pause in a word does
+not."""
 
 FAST_RELEASE = 0.5
-"""While the path is not known."""
+"""While the path is not known, and of what was open because nothing echoed."""
+
+SHUT = 0.01
+"""What is open no further is shut: AEC3's output can then be handed on as it is."""
 
 FAST_BLOCKS = 300
 """So long after the beginning, or after a change, the leak is learnt fast."""
@@ -90,6 +98,7 @@ class EchoGate:
         self._left = self._left_before = 0.0
         self._linear_sum = self._aec3_sum = 1e-9
         self._dispute = 0.0
+        self._person = 0.0  # what is open because somebody spoke
 
     @property
     def converged(self) -> bool:
@@ -119,11 +128,19 @@ class EchoGate:
         agreed = _part((kept_db - AGREE_DB) / RAMP_DB + 1)
         wanted = spoken * agreed
         changed = sounds and self._learn(over_db, wanted, spoken * (1 - agreed))
+        release = RELEASE if self.converged else FAST_RELEASE
+        self._person *= release
+        if left_db > LEAST_PERSON_DB:
+            self._person = max(wanted, self._person)
         if not sounds:
             wanted = 1.0
         elif left_db < INAUDIBLE_DB:
             wanted = max(wanted, 0.5)
-        self.open = max(wanted, self.open * (RELEASE if self.converged else FAST_RELEASE))
+        # What was open for want of an echo closes with the echo's first blocks, which are
+        # the loudest; only behind a person it closes slowly.
+        self.open = max(wanted, self._person, self.open * FAST_RELEASE)
+        if self.open < SHUT:
+            self.open = 0.0
         return changed
 
     def _learn(self, over_db: float, person: float, dispute: float) -> bool:

@@ -280,10 +280,10 @@ class EchoStage:
         self._skew.restart()
 
     def _suppress(self, linear: Signal, far: Signal) -> Signal:
-        far_int, linear_int = _to_int16(far), _to_int16(linear)
+        whole = _to_int16(np.concatenate([linear, far[None, :]]))
         cleaner: Signal = np.empty_like(linear)
         for channel, suppressor in enumerate(self._suppressors):
-            cleaner[channel] = suppressor.block(linear_int[channel], far_int)
+            cleaner[channel] = suppressor.block(whole[channel], whole[-1])
         cleaner *= np.float32(1 / _FULL_SCALE)
         return cleaner
 
@@ -367,8 +367,11 @@ def _mix(linear: Signal, cleaner: Signal, before: list[float], after: list[float
     block."""
     if min(*before, *after) >= 1:
         return linear
-    begins = np.array(before, np.float32)[:, None]
-    part = begins + (np.array(after, np.float32)[:, None] - begins) * _RAMP
+    if max(*before, *after) <= 0:
+        return cleaner
+    part = np.array(before, np.float32)[:, None]
+    if before != after:
+        part = part + (np.array(after, np.float32)[:, None] - part) * _RAMP
     mixed: Signal = cleaner + part * (linear - cleaner)
     return mixed
 

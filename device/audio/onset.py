@@ -37,26 +37,6 @@ SUM_DB = 15.0
 """And by so much in all: a block of 14 dB and one of 2 dB will do, two of 7 dB will not
 (a cumulative sum, E. S. Page, "Continuous inspection schemes", Biometrika 41, 1954)."""
 
-UNDER_MICROPHONE_DB = 30.0
-"""Of what is heard while the device speaks, a canceller that knows the room takes more away
-than this. Nearer to it the output is a person's."""
-
-OVER_LEFTOVER_DB = 4.0
-"""Above what the linear filter usually leaves. A person comes through the filter at once and
-through the suppressor behind it, which opens by 1 dB a millisecond, 20 to 60 ms later."""
-
-UNCERTAIN_DB = 10.0
-"""So much more is wanted of both while the canceller is still learning."""
-
-OVER_RESIDUAL_DB = 6.0
-"""Above the canceller's own estimate of what it leaves."""
-
-BLOCKS = 2
-"""So many in a row: a click alone is no onset."""
-
-CLEARLY_DB = 8.0
-"""Unless it stands out by so much more."""
-
 DOUBT_DB = 5.0
 """After an onset that was nobody, more is wanted for a while: each one adds this, so a room
 or speaker that the canceller cannot model (a clipping one) lowers the reply rarely."""

@@ -10,18 +10,13 @@ from hypothesis import strategies as st
 
 from device.commands import (
     AbandonTurn,
-    AppendAudio,
     CancelReply,
     CommitTurn,
 )
 from device.events import ToolCalled
 from device.providers.base import Output
 from tests.providers.driver import event_ids, events, frames
-from tests.providers.turns import device_ends_turns, started
-
-BUFFER = "input_audio_buffer"
-AUDIO = AppendAudio(bytes(9600))
-BUSY = "conversation_already_has_active_response"
+from tests.providers.turns import AUDIO, BUFFER, BUSY, device_ends_turns, started
 
 
 class Service:

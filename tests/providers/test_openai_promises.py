@@ -6,7 +6,6 @@ import pytest
 
 from device.commands import (
     AbandonTurn,
-    AppendAudio,
     ClearInput,
     CommitTurn,
     RequestReply,
@@ -18,17 +17,15 @@ from device.providers.openai_barrier import CLEARED_WITHIN_S
 from device.providers.openai_promises import ANSWER_WITHIN_S, REQUEST_WITHIN_S, Promises
 from tests.providers.driver import Driver, asks, event_ids, events, frames, kinds, notes
 from tests.providers.turns import (
+    AUDIO,
+    BUFFER,
+    BUSY,
     device_ends_turns,
     is_taken_back,
     is_under_way,
     says_a_turn,
     started,
 )
-
-BUFFER = "input_audio_buffer"
-AUDIO = AppendAudio(bytes(9600))
-BUSY = "conversation_already_has_active_response"
-
 
 # --- a turn of the device's own that was taken back ------------------------------------
 

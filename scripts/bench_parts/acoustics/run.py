@@ -68,7 +68,7 @@ PARTS = {
     "bargein": Part("bargein_rows", (), ("--quick",)),
     "turn": Part("turn_rows", (), ("--bootstraps", "10")),
     "wake": Part("wake_rows", (), ()),
-    "array": Part("array_rows", (), ("--clips", "5", "array", "cleaned")),
+    "array": Part("array_rows", (), ("--clips", "5", "array")),
     "amazon": Part("amazon_rows", (), ("--quick",)),
     "duplex": Part("duplex_rows", (), ("--quick",)),
     "cost": Part("cost_rows", (), ("--quick",), timed=True),
