@@ -218,7 +218,8 @@ class EchoStage:
         changed = False
         for channel, gate in enumerate(self._gates):
             powers = [_power(signal[channel]) for signal in (heard, echo, linear, cleaner)]
-            changed |= gate.update(far_power, *powers)
+            matching = float(np.dot(heard[channel], echo[channel])) / BLOCK_SAMPLES
+            changed |= gate.update(far_power, *powers, matching)
             if self._active_blocks <= WARM_BLOCKS:
                 gate.open = 1.0
             if channel == 0:
@@ -253,8 +254,8 @@ class EchoStage:
             lag = self._finder.take(heard[0], far)
             if lag is not None:
                 self._settle(lag)
-        elif self._skew.watch(self._canceller.path[0]):
-            self._finder.restart()
+        else:
+            self._skew.watch(self._canceller.path[0])
 
     def _settle(self, lag: int) -> None:
         """The sound is ``lag`` samples behind the reference."""
