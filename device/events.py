@@ -64,7 +64,7 @@ class NearEndHeard:
     quiet_ms: int  #: since it was last taken for speech
     above_echo_db: float  #: loudness against what the canceller leaves of the echo
     certain: bool  #: the canceller knows the room; else the echo itself may be heard
-    level_db: float | None = None  #: dBFS of the loudest 32 ms that were taken for speech
+    level_db: float | None = None  #: dBFS of the loudest 32 ms of the latest 0.4 s of speech
 
 
 @dataclass(frozen=True, slots=True)

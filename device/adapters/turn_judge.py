@@ -71,7 +71,12 @@ class TurnJudgeThread:
             return
         while (question := self._next()) is not None:
             samples, to_frame = question
-            self._post(TurnJudged(judge.probability(samples), to_frame))
+            try:
+                finished = judge.probability(samples)
+            except Exception:  # whatever it is, silence ends the turns as well
+                log.exception("the end of a turn is told by silence alone from now on")
+                return
+            self._post(TurnJudged(finished, to_frame))
 
     def _next(self) -> tuple[Samples, int] | None:
         with self._bell:

@@ -5,10 +5,7 @@ rest of the echo and a part of the person. So: AEC3's output while only the devi
 the linear one while somebody speaks over it. Somebody speaks when what is left is louder
 than this room usually leaves of such an echo (a running median of the leak, which half a
 minute of talking does not lift) *and* AEC3, which knows echo by its shape, agrees that
-something of it is not echo. Where the two disagree, it is a loud person or another path:
-the path is still the old one while the microphone holds the foretold echo at its full size,
-whatever else it holds (a person is not correlated with it). Else, when they go on
-disagreeing, the path has changed.
+something of it is not echo. Where the two disagree for long, the path has changed.
 
 Pure; one thread at a time. Powers are mean squares, full scale is 1. Plain floats: for the
 one to four channels of a device, numpy's calls would cost ten times what they compute.
@@ -70,14 +67,11 @@ CONVERGED_BLOCKS = 150
 DISPUTED = 0.35
 """Part of the last second in which the two disagreed: the path has changed."""
 
-DOUBTED = 0.05
-"""Part of the last second after which it does not count as known: 50 to 100 ms."""
-
-MATCHES = 0.7
-"""The least part of the foretold echo that is found in the microphone on the old path."""
+DOUBTED = 0.1
+"""Part of the last second in which they disagreed, from which on the path does not count
+as known, to those who ask."""
 
 _SMOOTH = 0.5
-_MATCH_MEMORY = 0.95
 _AGREE_MEMORY = 0.9
 _DISPUTE_MEMORY = 0.985
 _DECAY: float = 10 ** (-ECHO_DECAY_DB / 10)
@@ -108,28 +102,23 @@ class EchoGate:
         self._left = self._left_before = 0.0
         self._linear_sum = self._aec3_sum = 1e-9
         self._dispute = 0.0
-        self._matching = self._foretold = 0.0
         self._person = 0.0  # what is open because somebody spoke
 
     @property
     def converged(self) -> bool:
-        """Whether the canceller knows its echo path, and nothing speaks against it."""
-        return self._known and self._dispute < DOUBTED
+        """Whether the canceller has learnt its echo path, and nothing speaks against it."""
+        return self.known and self._dispute < DOUBTED
 
     @property
-    def _known(self) -> bool:
+    def known(self) -> bool:
+        """Whether it has learnt it, until the two have disagreed for long: without short doubts."""
         return self.leak_db < CONVERGED_DB and self._learnt >= CONVERGED_BLOCKS
 
-    def update(
-        self, far: float, heard: float, echo: float, linear: float, aec3: float, matching: float
-    ) -> bool:
+    def update(self, far: float, heard: float, echo: float, linear: float, aec3: float) -> bool:
         """After each block: power of the far end, of the microphone, the estimated echo, the
-        linear output and AEC3's, and the mean product of microphone and estimated echo.
-        Afterwards :attr:`open` is the part of the linear output that may be heard, 0 to 1.
-        True when the path has turned out to be another one."""
-        known = self._known
-        self._matching = _MATCH_MEMORY * self._matching + matching
-        self._foretold = _MATCH_MEMORY * self._foretold + echo
+        linear output and AEC3's. Afterwards :attr:`open` is the part of the linear output
+        that may be heard, 0 to 1. True when the path has turned out to be another one."""
+        known = self.known
         self._far = max(far, self._far * _DECAY)
         if self._far > LEAST_FAR and not known:
             # A path that is not known yet foretells too little: all may be echo.
@@ -147,10 +136,8 @@ class EchoGate:
         kept_db = decibels(self._aec3_sum) - decibels(self._linear_sum)
         agreed = _part((kept_db - AGREE_DB) / RAMP_DB + 1)
         wanted = spoken * agreed
-        matches = self._matching > MATCHES * self._foretold
-        dispute = 0.0 if matches else spoken * (1 - agreed)
-        changed = sounds and self._learn(over_db, wanted, dispute)
-        release = RELEASE if self._known else FAST_RELEASE
+        changed = sounds and self._learn(over_db, wanted, spoken * (1 - agreed))
+        release = RELEASE if self.known else FAST_RELEASE
         self._person *= release
         if left_db > LEAST_PERSON_DB:
             self._person = max(wanted, self._person)

@@ -218,8 +218,7 @@ class EchoStage:
         changed = False
         for channel, gate in enumerate(self._gates):
             powers = [_power(signal[channel]) for signal in (heard, echo, linear, cleaner)]
-            matching = float(np.dot(heard[channel], echo[channel])) / BLOCK_SAMPLES
-            changed |= gate.update(far_power, *powers, matching)
+            changed |= gate.update(far_power, *powers)
             if self._active_blocks <= WARM_BLOCKS:
                 gate.open = 1.0
             if channel == 0:
@@ -232,7 +231,7 @@ class EchoStage:
         after = [gate.open for gate in self._gates]
         late = self._delayed(linear)
         out = _mix(late, cleaner, before, after)
-        least = WAKE_OPEN if self._converged else 0.0
+        least = WAKE_OPEN if all(gate.known for gate in self._gates) else 0.0
         if min(*before, *after) >= least:
             wake = out
         else:

@@ -8,6 +8,9 @@ thread only.
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import replace
+
 import numpy as np
 
 from device.audio import pitch, vad
@@ -28,6 +31,13 @@ which makes an acknowledgement look like a sentence. Weak consonants lie within 
 
 CREDIT_MS = 96
 """Silero notices speech late; what stood out before that, this far back, was speech too."""
+
+MASKED_DB = 3.0
+"""What is expected of the echo by no more than this above the noise is masked by it."""
+
+LEVEL_CHUNKS = 12
+"""How loud somebody is, is told of the last 0.4 s that were speech: one may fall silent, and
+another begin."""
 
 OVER_MS = 480
 """So long without speech, and it is over."""
@@ -71,7 +81,8 @@ class NearEnd:
     def _forget(self) -> None:
         self._lasted_ms = self._speech_ms = self._voiced_ms = self._quiet_ms = 0
         self._credit_ms = 0  # stood out, before Silero had noticed
-        self._peak_db = self._level_db = SILENT_DB
+        self._peak_db = SILENT_DB
+        self._levels: deque[float] = deque(maxlen=LEVEL_CHUNKS)
 
     def hear(self, block: Samples, first_frame: int, echo: EchoLevels) -> list[NearEndHeard]:
         """The next 160 samples, which begin at capture frame ``first_frame``: what is new.
@@ -82,7 +93,11 @@ class NearEnd:
             raise ValueError(f"{len(block)} samples are not a block of {BLOCK_SAMPLES}")
         self._recent = np.concatenate([self._recent[BLOCK_SAMPLES:], block])
         self._waiting += BLOCK_SAMPLES
-        self._echo = echo
+        # An echo that is weaker than the room's noise is not heard, known path or not.
+        inaudible = (
+            echo.residual_db is not None and echo.residual_db < self._onset.floor.db + MASKED_DB
+        )
+        self._echo = echo = replace(echo, certain=echo.certain or inaudible)
         onset = self._onset.update(level_db(block), echo, speech=self._speech_ms > 0)
         found = []
         if onset and self._since is None:
@@ -135,7 +150,7 @@ class NearEnd:
             self._begin_with_speech()
             loud_ms += self._credit_ms
         self._speech_ms += loud_ms
-        self._level_db = max(self._level_db, level_db(chunk))
+        self._levels.append(level_db(chunk))
         self._quiet_ms = loud[::-1].index(True) * _PART_MS
         if pitch.harmonicity(self._recent) >= pitch.VOICED:
             self._voiced_ms += vad.CHUNK_MS
@@ -162,5 +177,5 @@ class NearEnd:
             quiet_ms=min(self._quiet_ms, lasted_ms),
             above_echo_db=round(self._peak_db - rest_db, 1),
             certain=self._echo.certain,
-            level_db=round(self._level_db, 1) if self._speech_ms else None,
+            level_db=round(max(self._levels), 1) if self._levels else None,
         )

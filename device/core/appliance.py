@@ -151,6 +151,7 @@ class Appliance:
         # The next attempt that fails as the last one did is no news: the light says "offline".
         is_news = not (isinstance(event, LinkFailed) and event.kind is self._health.trouble)
         commands = self._decide(event, now, wall) + self._end_start_up(now)
+        commands += self._stop_if_deaf(now)  # a reply may have ended without a microphone
         for command in commands:
             is_error = isinstance(command, Report) and command.event == "error"
             if (is_error and is_news) or command == PlayCue(Cue.ERROR):

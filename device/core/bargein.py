@@ -12,7 +12,8 @@ Pure: time is an argument, in seconds of any steady clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from device.core.acknowledgement import other_words, says_something
@@ -59,10 +60,19 @@ an acknowledgement is over after 0.6 s, a sentence is not."""
 VOICED_SHARE = 0.3
 """Of the speech: coughs, sneezes and crockery have less."""
 
-FAR_DB = 6.0
-"""So much quieter than the person whose turn is being answered: somebody who talks to others, or a
-television. It may be the same person from further away, who then needs word or button; but what
-cuts a reply that nobody meant to stop makes a device useless beside a television."""
+FAR_DB = 10.0
+"""So much quieter than the loudest of the person whose turn is answered: a television, or somebody
+who talks to others. The same person with the head turned away, or at twice the distance, is some
+6 dB quieter; recordings of people differ by 3 dB from sentence to sentence (``duplex_rows.py``)."""
+
+COUNTED_MS = 1600
+"""Only the last of a sound counts: what a television said is no part of what a person says."""
+
+IN_VAIN, IN_VAIN_S = 3, 10.0
+"""After so many dips for nothing within that time, a first sign is not enough."""
+
+SPEECH_MS = 64
+"""Of speech that is enough then, and while the canceller is learning."""
 
 LATER_MS = 128
 """So much later it need not sound at the very moment: words have gaps in them."""
@@ -102,6 +112,7 @@ class BargeIn:
     """
 
     def __init__(self, barge_in: str, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
         self._preroll = PREROLL_MS * rate_hz // 1000
         self._demand = DEMANDS.get(barge_in)
         self._person_db: float | None = None
@@ -117,10 +128,18 @@ class BargeIn:
 
     def reply_began(self) -> None:
         """Another reply: nothing is known of what is said over it."""
-        self._sound: NearEndHeard | None = None
-        self._text = ""
-        self._cut = self._ducked = self._given_up = False
+        self._forget_sound()
+        self._cut = self._ducked = False
+        self._in_vain: deque[float] = deque(maxlen=IN_VAIN)  # when the reply came up again
         self._heard_at = self._ducked_at = 0.0
+
+    def _forget_sound(self) -> None:
+        self._sound: NearEndHeard | None = None  # the last report
+        self._counted: NearEndHeard | None = None  # the same, without what does not count
+        self._reports: deque[NearEndHeard] = deque()
+        self._base: NearEndHeard | None = None  # up to here nothing counts
+        self._text = ""
+        self._given_up = False
 
     @property
     def ducked(self) -> bool:
@@ -137,7 +156,7 @@ class BargeIn:
     def pending_from_frame(self) -> int | None:
         """Where a person's words begin of which it is not yet known what they are: if the
         reply ended now, they would begin the next turn. None when nobody speaks."""
-        sound = self._sound
+        sound = self._counted
         if self._demand is None or self._cut or self._given_up or sound is None:
             return None
         spoken = sound.speech_ms >= WORDS_MS // 2 and sound.quiet_ms < AGAIN_SPEECH_MS
@@ -145,8 +164,8 @@ class BargeIn:
         return self._from_frame(sound) if spoken and meant else None
 
     def reply_ended(self) -> int | None:
-        """It was heard to its end (its sound comes back by itself): what is undecided, as
-        :attr:`pending_from_frame`, for the follow-up turn."""
+        """It was heard to its end: what is undecided, as :attr:`pending_from_frame`, for the
+        follow-up turn. Whoever ducked for it must let the sound come up again."""
         pending = self.pending_from_frame
         self.reply_began()
         return pending
@@ -159,9 +178,30 @@ class BargeIn:
         if self._cut or (known is not None and _age(sound) < _age(known)):
             return Verdict(Act.NOTHING)
         if known is None or sound.since_frame != known.since_frame:
-            self._text, self._given_up = "", False
+            self._forget_sound()
         self._sound, self._heard_at = sound, now
+        self._counted = self._what_counts(sound)
         return self._judge(now)
+
+    def _what_counts(self, sound: NearEndHeard) -> NearEndHeard:
+        """``sound`` since it was last far away, and no more than the last of it."""
+        if self._far(sound):
+            self._base = sound
+        self._reports.append(sound)
+        while self._reports[0].lasted_ms < sound.lasted_ms - COUNTED_MS:
+            old = self._reports.popleft()
+            if self._base is None or self._base.lasted_ms < old.lasted_ms:
+                self._base = old
+        base = self._base
+        if base is None:
+            return sound
+        return replace(
+            sound,
+            since_frame=sound.since_frame + base.lasted_ms * self._rate_hz // 1000,
+            lasted_ms=sound.lasted_ms - base.lasted_ms,
+            speech_ms=max(0, sound.speech_ms - base.speech_ms),
+            voiced_ms=max(0, sound.voiced_ms - base.voiced_ms),
+        )
 
     def read(self, text: str, now: float) -> Verdict:
         """What was said over the reply, as far as it is understood; each time from its start.
@@ -177,25 +217,38 @@ class BargeIn:
             self._given_up = True
         elif self._demand is not None and now < self._heard_at + LOST_S:
             return Verdict(Act.NOTHING)
-        return self._restore()
+        else:  # the ear has fallen silent: what it last told is old
+            self._forget_sound()
+        return self._restore(now)
 
     def _judge(self, now: float) -> Verdict:
-        sound = self._sound
-        if sound is None or self._demand is None:
+        sound, counted = self._sound, self._counted
+        if sound is None or counted is None or self._demand is None:
             return self.tick(now)
-        interrupts = self._interrupts(sound)
+        interrupts = self._interrupts(counted)
         if not self._ducked:
-            if interrupts or (not self._given_up and not self._over(sound)):
+            if interrupts or (self._is_a_sign(counted, now) and not self._over(sound)):
                 self._ducked, self._ducked_at = True, now
                 return Verdict(Act.DUCK)
             return Verdict(Act.NOTHING)
         if interrupts:
             self._cut, self._ducked = True, False
-            return Verdict(Act.CUT, self._from_frame(sound))
-        return self._restore() if self._over(sound) else self.tick(now)
+            return Verdict(Act.CUT, self._from_frame(counted))
+        if self._far(sound) and sound.speech_ms >= WORDS_MS:
+            self._given_up = True  # somebody, and nobody that is meant
+            return self._restore(now)
+        return self._restore(now) if self._over(sound) else self.tick(now)
 
-    def _restore(self) -> Verdict:
+    def _is_a_sign(self, sound: NearEndHeard, now: float) -> bool:
+        """Whether to lower the reply for it: at the first sign, where signs can be trusted."""
+        if self._given_up or self._far(sound):
+            return False
+        in_vain = len(self._in_vain) == IN_VAIN and now - self._in_vain[0] < IN_VAIN_S
+        return (sound.certain and not in_vain) or sound.speech_ms >= SPEECH_MS
+
+    def _restore(self, now: float) -> Verdict:
         self._ducked = False
+        self._in_vain.append(now)
         return Verdict(Act.RESTORE)
 
     def _over(self, sound: NearEndHeard) -> bool:

@@ -93,11 +93,12 @@ class Television:
         """Speech needs no wake word from now on."""
         self._since.window_at = now
 
-    def speech_opened(self, now: float) -> None:
-        """Speech in the window opened a turn."""
+    def speech_opened(self, now: float, *, over_reply: bool = False) -> None:
+        """Speech in the window opened a turn, or speech over the reply, which had to be near and
+        loud: that it was there when the window opened says nothing."""
         self._since.by_voice = True
         self._since.turns += 1
-        self._since.at_once = now - self._since.window_at < AT_ONCE_S
+        self._since.at_once = not over_reply and now - self._since.window_at < AT_ONCE_S
         self._since.turns_at_once = self._since.turns_at_once + 1 if self._since.at_once else 0
         self.speech_started(now)
 

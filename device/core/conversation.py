@@ -212,6 +212,7 @@ class Conversation(Interrupting):
         answered when we have ended the turn.
         """
         self._not_taken = 0
+        self._turn_item = event.item_id
         if self._undecided:
             self._taken = True
             self.deadlines.drop("no_verdict", "waiting_cue")
@@ -230,7 +231,8 @@ class Conversation(Interrupting):
 
     def _on_user_transcript(self, event: UserTranscript, now: float) -> None:
         self._report("user_transcript", text=event.text, final=event.final)
-        self._read_words(event.text, now)
+        if event.item_id and self._turn_item and event.item_id != self._turn_item:
+            return  # it is about an earlier turn
         if not event.final or self.phase is not Phase.THINKING or not self._taken:
             return
         begun = bool(self._playing) or self._replies.to_be_heard

@@ -16,6 +16,9 @@ class Deadlines:
     def set(self, name: str, at: float) -> None:
         self._times[name] = at
 
+    def is_set(self, name: str) -> bool:
+        return name in self._times
+
     def drop(self, *names: str) -> None:
         for name in names:
             self._times.pop(name, None)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from device.settings import TurnSettings
 
 SAME_TURN_S = 2.0
-"""Speech this soon after the last word belongs to the turn, even if that was ended meanwhile."""
+"""Speech this soon after the last word is taken for the end of a pause, not for another turn."""
 
 _TYPICAL_PAUSE_S = 0.55
 _SHORTEST_PAUSE_S = 0.3  # below it there is a stop within a phrase, which ends no turn anyhow
@@ -69,8 +69,9 @@ class EndOfTurn:
     def speech_started(self, at: float) -> None:
         """Speech began, ``at`` its first sound: the silence before it was a pause.
 
-        To be told also after the turn was ended (:data:`SAME_TURN_S`), before
-        :meth:`new_turn`: that somebody was cut off is the best lesson.
+        Where somebody is heard after the turn was ended, it may be told as well, up to
+        :data:`SAME_TURN_S` after the last word and before :meth:`new_turn`: that somebody was
+        cut off is the best lesson. (The appliance does not listen while a reply is awaited.)
         """
         ended_at, self._ended_at = self._ended_at, None
         if ended_at is not None and _SHORTEST_PAUSE_S <= at - ended_at <= SAME_TURN_S:

@@ -5,7 +5,7 @@ Whether it is meant says :mod:`device.core.bargein`; here it meets the state mac
 
 from __future__ import annotations
 
-from device.commands import Command, DuckPlayback, GuardReply
+from device.commands import Command, Cue, DuckPlayback, GuardReply, PlayCue
 from device.core.bargein import Act, BargeIn, Verdict
 from device.core.company import Outcome
 from device.core.listening import Listening
@@ -35,11 +35,6 @@ class Interrupting(Listening):
         if self._guarding:  # else it was on its way when the reply ended
             self._heard = event
             self._carry_out(self._barge_in.hear(event, now), now)
-
-    def _read_words(self, text: str, now: float) -> None:
-        """What was said over the reply, as far as the service understood it."""
-        if self._guarding:
-            self._carry_out(self._barge_in.read(text, now), now)
 
     def _due_barge_in(self, now: float) -> None:
         self._carry_out(self._barge_in.tick(now), now)
@@ -82,6 +77,7 @@ class Interrupting(Listening):
         if self._company.may_listen:
             self._listen(now, "barge_in", from_frame)
         else:  # a television may stop a reply, but is not listened to for ever
+            self._out.append(PlayCue(Cue.GAVE_UP))
             self._become_idle(now)
 
     def _follow_up(self, now: float) -> None:
@@ -89,7 +85,7 @@ class Interrupting(Listening):
         pending = self._barge_in.reply_ended()
         super()._follow_up(now)
         if pending is not None and self.phase is Phase.FOLLOW_UP:
-            self._listen(now, "follow_up", pending)
+            self._listen(now, "barge_in", pending)
 
     def _set_due(self) -> None:
         due = self._barge_in.due
@@ -100,11 +96,14 @@ class Interrupting(Listening):
 
     def _with_guard(self) -> list[Command]:
         """What has been commanded, and the guard as the phase wants it."""
-        wanted = self.phase is Phase.SPEAKING and self._turn.barge_in != "off"
+        # Between two parts of a reply (a tool is asked) who began over the first may go on.
+        between = self.phase is Phase.THINKING and self._replies.any_heard
+        sounds = self.phase is Phase.SPEAKING or between
+        wanted = sounds and self._turn.barge_in != "off"
         if wanted != self._guarding:
             self._guarding = wanted
             self._out.append(GuardReply(wanted))
-            if not wanted and self._barge_in.ducked:
+            if not wanted:  # also what was ducked when the reply ended by itself
                 self._out.append(DuckPlayback(False))
             self._barge_in.reply_began()
             self._barge_in.person_spoke(self._level_db)

@@ -96,6 +96,9 @@ class Linking(Answering):
                 self._want_link(now)
             return
         self._report("link_closed", reason=event.reason, kind=event.kind.value)
+        if self.deadlines.is_set("no_phrase"):  # the service was to say something: it is no loss
+            self._give_up_phrase(now)
+            return
         if self._untaken and event.kind not in HOPELESS and not self._link_was_lost:
             self._say_it_again(now)
             return

@@ -6,7 +6,9 @@ from device.commands import (
     ClearInput,
     Command,
     CommitTurn,
+    Cue,
     JudgeTurn,
+    PlayCue,
     RunVad,
     StartUplink,
     WarmPlayback,
@@ -39,6 +41,7 @@ class Listening(Linking):
         self._move(Phase.LISTENING)
         self._log = TurnLog(now, opened_by)
         self._speech_seen = self._taken = self._link_was_lost = self._sent_late = False
+        self._turn_item = ""
         self._speech_from = None
         self._speech_ms = 0
         self._level_db = None
@@ -53,7 +56,7 @@ class Listening(Linking):
         if self._addressed:
             self._company.addressed()
         else:
-            self._company.speech_opened(now)
+            self._company.speech_opened(now, over_reply=opened_by == "barge_in")
         self.uplink_open = True
         self._out.append(WarmPlayback(True))
         if pressed_at is None:
@@ -184,6 +187,8 @@ class Listening(Linking):
         if self._company.due(now):
             self._report("company", detail=self._company.why)
             self._abandon(now, StopReason.ERROR)
+            if self._log and self._log.opened_by == "barge_in":  # near, so perhaps a person
+                self._out.append(PlayCue(Cue.GAVE_UP))
             self._become_idle(now)
         else:
             self._note_company()

@@ -63,6 +63,7 @@ class Manners(TurnState):
 
     def _say(self, phrase: Phrase, now: float) -> bool:
         """Have it said, as though it were a reply; False when it is not to be, or cannot."""
+        self._stop_sign()
         command: Command | None = self._phrases.say(
             phrase, link_open=self._link_open, reply_awaited=self._replies.awaited
         )

@@ -76,6 +76,7 @@ class TurnState:
         self._pause_lasts_from = 0.0  # from then on it is a pause; infinite: speech
         self._waiting_cue_owed = False  # it was due while somebody spoke
         self._pressed_at: float | None = None  # held back: the press may yet become a hold
+        self._turn_item = ""  # the service's name for the turn that it took last
         self._taken = False  # the service has told that it took this turn
         self._link_was_lost = False  # in this turn
         self._undecided = False  # nothing more is sent, the service's verdict is awaited

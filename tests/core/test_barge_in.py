@@ -15,14 +15,19 @@ from device.commands import (
 from device.core.phases import Phase
 from device.events import (
     NearEndHeard,
+    Part,
+    PartDegraded,
     PlaybackStarted,
     ReplyAudioReceived,
+    ReplyDone,
     ReplyStarted,
     ServiceSpeechStarted,
     SpeechEnded,
     SpeechStarted,
     StopReason,
+    ToolCalled,
     TurnCommitted,
+    UserTranscript,
     WakeDetected,
 )
 from tests.core.story import Story, sends_from
@@ -151,3 +156,57 @@ def test_a_television_that_is_far_quieter_than_the_person_does_not_stop_a_reply(
         story.passes(0.032)
     assert not [c for c in commands if isinstance(c, CutPlayback)]
     assert story.phase is Phase.SPEAKING
+
+
+def test_a_reply_that_ends_while_it_is_lowered_leaves_the_next_one_as_loud_as_ever() -> None:
+    story = Story().speaking()
+    goes_on(story, 96)
+    commands = falls_silent(story, 96)[:2] + story.heard_to_the_end()
+    assert [c.on for c in story.said if isinstance(c, DuckPlayback)][-1] is False, commands
+    story = Story().speaking()
+    story.happens(heard(32))
+    assert DuckPlayback(False) in story.heard_to_the_end()
+
+
+def test_the_transcript_of_the_question_is_no_interruption_of_its_answer() -> None:
+    story = Story().speaking()
+    goes_on(story, 224)
+    commands = story.happens(UserTranscript("what is the weather tomorrow", True, "item-user"))
+    assert not [c for c in commands if isinstance(c, CutPlayback)]
+
+
+def test_an_ear_that_fell_silent_opens_no_turn_when_the_reply_ends() -> None:
+    story = Story().speaking()
+    goes_on(story, 320)
+    story.passes(3.0)
+    story.heard_to_the_end()
+    assert story.phase is Phase.FOLLOW_UP
+
+
+def test_without_a_microphone_nobody_is_listened_to_after_the_reply() -> None:
+    story = Story().speaking()
+    story.happens(PartDegraded(Part.MICROPHONE, "no microphone", "unplugged"))
+    story.heard_to_the_end()
+    assert story.phase is Phase.IDLE
+
+
+def test_who_interrupts_where_a_tool_is_asked_is_heard_on() -> None:
+    story = Story().speaking()
+    goes_on(story, 320)
+    story.happens(ToolCalled("r1", "c", "get_time", "{}"), ReplyDone("r1", "completed"))
+    story.playback_stops(StopReason.DONE, 2000)
+    assert story.phase is Phase.THINKING
+    commands = goes_on(story, 800, from_ms=352)
+    assert story.phase is Phase.LISTENING, commands
+    start = sends_from(commands)
+    assert start is not None and start < SINCE
+
+
+def test_who_speaks_over_the_end_of_a_reply_may_go_on_for_longer_than_a_television() -> None:
+    story = Story().speaking()
+    goes_on(story, 320)
+    story.heard_to_the_end()
+    assert story.phase is Phase.LISTENING
+    story.happens(SpeechStarted(SINCE))
+    story.passes(8.0)
+    assert story.phase is Phase.LISTENING

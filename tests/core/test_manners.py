@@ -262,6 +262,16 @@ def test_words_are_answered() -> None:
     assert story.phase is Phase.THINKING
 
 
+def test_the_transcript_of_an_earlier_turn_does_not_give_up_this_one() -> None:
+    story = Story(service=REMOTE)
+    spoke_at_length(story)
+    story.happens(wake(90_000), SpeechStarted(95_000))
+    story.passes(2.0)
+    story.happens(SpeechEnded(130_000), ServiceSpeechStarted(), TurnCommitted("u2"))
+    assert phrases(story.happens(UserTranscript("", True, "u"))) == []
+    assert story.phase is Phase.THINKING
+
+
 # --- company -----------------------------------------------------------------------------
 
 

@@ -79,6 +79,31 @@ def test_half_a_minute_of_talking_is_not_taken_for_the_leak() -> None:
     assert rig.gate.open > 0.5
 
 
+def test_the_gate_that_was_open_for_want_of_an_echo_shuts_with_its_first_blocks() -> None:
+    rig = GateRig()
+    rig.learn()
+    for _ in range(50):
+        rig.gate.update(0.0, powers(-75), powers(-120), powers(-75), powers(-75))
+    assert rig.gate.open == 1.0
+    rig.hear(0.04, left_db=-50.0, aec3_db=-75.0)
+    assert rig.gate.open < 0.1
+
+
+def test_behind_a_person_the_gate_shuts_slowly() -> None:
+    rig = GateRig()
+    rig.learn()
+    rig.hear(0.5, left_db=-38.0, aec3_db=-41.0)
+    rig.hear(0.04, left_db=-60.0, aec3_db=-80.0)
+    assert rig.gate.open > 0.4
+
+
+def test_as_soon_as_the_two_disagree_the_path_does_not_count_as_known() -> None:
+    rig = GateRig()
+    rig.learn()
+    assert not rig.hear(0.15, left_db=-33.0, aec3_db=-70.0)
+    assert not rig.gate.converged
+
+
 def test_the_gate_is_open_when_nothing_echoes() -> None:
     gate = EchoGate()
     for _ in range(50):

@@ -123,6 +123,22 @@ def test_it_starts_unconverged_and_says_when_it_knows_the_room() -> None:
     assert rig.stage.facts.erle_db > 12.0
 
 
+def test_the_first_sound_ever_is_turned_down_while_aec3_learns_but_not_for_the_wake_word() -> None:
+    rig = ready()
+    person = babble(4.0, seed=6, rms=6000.0)
+    heard = microphone(echo_of(far), person)
+    part = slice(0, RATE_HZ)
+    first = rig.hear(heard[part], far[part])[:, 0]
+    wake = rig.stage.for_wake[:, 0]
+    assert level_db(first[-BLOCK_SAMPLES:]) < level_db(wake) - 20.0
+    rest = slice(RATE_HZ, 2 * RATE_HZ)
+    rig.hear(heard[rest], far[rest])
+    assert (
+        level_db(rig.hear(heard[rest], far[rest])[-BLOCK_SAMPLES:, 0])
+        > level_db(rig.stage.for_wake[:, 0]) - 6.0
+    )
+
+
 def test_levels_tell_of_every_block_of_the_call() -> None:
     rig = ready()
     rig.hear(heard_of(far), far)

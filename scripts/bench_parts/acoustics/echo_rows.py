@@ -23,7 +23,8 @@ REPO = Path(__file__).resolve().parents[3]
 if str(REPO) not in sys.path:
     sys.path.insert(0, str(REPO))
 
-from device.audio.echo_stage import EchoStage  # noqa: E402
+from device.audio.echo import BLOCK_SAMPLES  # noqa: E402
+from device.audio.echo_stage import START_BLOCKS, EchoStage  # noqa: E402
 from device.audio.far_end import FarEnd, FarEndReports, Played  # noqa: E402
 from device.audio.wake import CHUNK_SAMPLES, WakeGate  # noqa: E402
 from device.audio.wake_litert import LitertWake  # noqa: E402
@@ -53,6 +54,8 @@ from scripts.bench_parts.acoustics.stats import (  # noqa: E402
 GRACE_S = 5.0
 LEAD_S = 8.0
 PAUSE_S = 1.0
+SOUNDS_DB = -60.0
+VAD_SAMPLES = 512
 ROWS = ("replies", "wake", "self_wake", "double_talk", "real", "cpu")
 
 
@@ -195,19 +198,27 @@ def double_talk(corpus: Corpus, half: Half) -> dict[str, Any]:
 
 
 def real_device(corpus: Corpus) -> dict[str, Any]:
-    """A recording of a device's loudspeaker signal and of its own microphone."""
+    """A recording of a device's loudspeaker signal and of its own microphone. With the first
+    1.5 s of sound after the start, in which the output is turned down, and without them."""
     played = by_name(corpus, "aec_real", "farend_singletalk_lpb").samples
     heard = by_name(corpus, "aec_real", "farend_singletalk_mic").samples
     count = min(len(played), len(heard))
     result = staged(played[:count], heard[:count])
     far = slice(RATE_HZ, len(result.out))
     before, after = vad_probabilities(heard[:count]), vad_probabilities(result.out)
+    sounding = np.flatnonzero(result.levels[:, 0] > SOUNDS_DB)
+    started = (int(sounding[START_BLOCKS]) + 1) * BLOCK_SAMPLES  # samples
+    rest = slice(started, len(result.out))
+    left = after[started // VAD_SAMPLES + 1 :]
     return {
         "seconds": round(count / RATE_HZ, 1),
         "level_drop_db": round(level_db(heard[far]) - level_db(result.out[far]), 1),
         "level_drop_whole_db": round(level_db(heard[:count]) - level_db(result.out), 1),
         "vad_frames_before": Proportion.of(int((before >= 0.5).sum()), len(before)).as_dict(),
         "vad_frames_after": Proportion.of(int((after >= 0.5).sum()), len(after)).as_dict(),
+        "started_at_s": round(started / RATE_HZ, 2),
+        "level_drop_started_db": round(level_db(heard[rest]) - level_db(result.out[rest]), 1),
+        "vad_frames_started": Proportion.of(int((left >= 0.5).sum()), len(left)).as_dict(),
         "facts": [(f.converged, f.delay_ms, f.skew_ppm, f.erle_db) for f in result.facts],
     }
 
