@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device.commands import DuckPlayback, GuardReply
 from device.core.phases import ALLOWED, Phase, diagram
 from device.events import (
     ButtonEdge,
@@ -14,9 +15,11 @@ from device.events import (
     LinkClosed,
     LinkFailed,
     LinkOpened,
+    NearEndHeard,
     Part,
     PartDegraded,
     PartReady,
+    PhraseFailed,
     PlaybackStarted,
     PlaybackStopped,
     ReplyAudioReceived,
@@ -28,7 +31,9 @@ from device.events import (
     StopReason,
     ToolCalled,
     TurnCommitted,
+    TurnJudged,
     UplinkStopped,
+    UserTranscript,
     WakeDetected,
 )
 from tests.core.story import WALL, Story
@@ -53,6 +58,20 @@ _EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(SpeechStarted, st.integers(0, 10**6)),
     st.builds(SpeechEnded, st.integers(0, 10**6)),
     st.builds(UplinkStopped, st.integers(0, 10**6)),
+    st.builds(
+        NearEndHeard,
+        st.sampled_from([1000, 90_000]),
+        st.integers(0, 3000),
+        st.integers(0, 3000),
+        st.integers(0, 3000),
+        st.sampled_from([0, 64, 480]),
+        st.sampled_from([5.0, 40.0]),
+        st.booleans(),
+        st.sampled_from([None, -20.0, -50.0]),
+    ),
+    st.builds(TurnJudged, st.floats(0, 1), st.integers(0, 10**6)),
+    st.builds(UserTranscript, st.sampled_from(["", "stop it now"]), st.booleans(), st.just("u")),
+    st.builds(PhraseFailed, st.sampled_from(["phrase:1", "phrase:2"]), st.just("no voice")),
     st.just(LinkOpened("s")),
     st.builds(LinkClosed, st.just("x"), st.sampled_from([None, *ErrorKind])),
     st.builds(LinkFailed, st.sampled_from(list(ErrorKind)), st.just("x")),
@@ -81,14 +100,18 @@ _EVENTS: st.SearchStrategy[Event] = st.one_of(
 def test_no_storm_of_events_breaks_the_machine(storm: list[tuple[Event, float]]) -> None:
     """Never raises, moves only as the table says, and always comes to rest."""
     story = Story()
+    guarded = ducked = False
     for event, pause_s in storm:
         before = story.phase
         if isinstance(event, ButtonEdge):
             event = ButtonEdge(event.pressed, story.now)  # noqa: PLW2901
-        story.core.handle(event, story.now, WALL)
+        commands = story.core.handle(event, story.now, WALL)
         assert story.phase is before or (before, story.phase) in ALLOWED
         assert story.core.conversation.uplink_open == (story.phase is Phase.LISTENING)
-        story.passes(pause_s)
+        for command in [*commands, *story.passes(pause_s)]:
+            guarded = command.on if isinstance(command, GuardReply) else guarded
+            ducked = command.on if isinstance(command, DuckPlayback) else ducked
+        assert guarded or not ducked  # nothing is left lowered that nobody listens over
     story.button_up()
     story.passes(3600.0)
     assert story.phase in (Phase.IDLE, Phase.SPEAKING)
