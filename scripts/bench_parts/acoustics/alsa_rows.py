@@ -169,6 +169,8 @@ def _gain_db(speaker: Signal, reply: Signal, onset: float) -> Signal:
     reply is found by what sounded in the second before; pauses in it count as unchanged."""
     at, second = round(onset * ROOM_HZ), ROOM_HZ
     before = speaker[at - second : at]
+    if _rms(before) < 1.0:  # a pause in the reply: nothing tells how loud it was
+        return np.zeros(0)
     size = 1 << (len(reply) + second).bit_length()
     score = np.fft.irfft(np.fft.rfft(reply, size) * np.conj(np.fft.rfft(before, size)), size)
     start = int(np.argmax(score[: len(reply)])) + second
@@ -178,7 +180,11 @@ def _gain_db(speaker: Signal, reply: Signal, onset: float) -> Signal:
     for number in range(round(1.5 / STEP_S)):
         sent = reply[start + number * step : start + (number + 1) * step]
         heard = speaker[at + number * step : at + (number + 1) * step]
-        if len(sent) < step or _rms(sent) < 0.1 * _rms(reply[start - second : start]):
+        if (
+            len(sent) < step
+            or len(heard) < step
+            or _rms(sent) < 0.1 * _rms(reply[start - second : start])
+        ):
             gains.append(0.0)
         else:
             gains.append(20 * np.log10(max(1e-6, _rms(heard) / (_rms(sent) * usual))))
