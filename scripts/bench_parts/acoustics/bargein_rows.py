@@ -33,7 +33,7 @@ if str(REPO) not in sys.path:
     sys.path.insert(0, str(REPO))
 
 from device.core.bargein import DEMANDS, Act  # noqa: E402
-from scripts.bench_parts.acoustics.corpus import Half, load  # noqa: E402
+from scripts.bench_parts.acoustics.corpus import Half, installed_flite, load  # noqa: E402
 from scripts.bench_parts.acoustics.overlap import (  # noqa: E402
     ESPEAK,
     FLITE,
@@ -78,7 +78,12 @@ def measure(half: Half = "report", *, quick: bool = False) -> dict[str, object]:
         "half": half,
         "generated": corpus.generated,
         "acknowledgements_by": "synthesised: "
-        + ", ".join((*ESPEAK.get(half, ()), *(f"flite {name}" for name in FLITE.get(half, ())))),
+        + ", ".join(
+            (
+                *ESPEAK.get(half, ()),
+                *(f"flite {name}" for name in installed_flite(FLITE.get(half, ()))),
+            )
+        ),
         "fixed_ms": FIXED_MS,
         "modes": {mode: judged(mode, said, acknowledged, noise) for mode in (*DEMANDS, "off")},
         "own_replies": {

@@ -12,7 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import subprocess
 import sys
+import tempfile
+import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +100,22 @@ def spoken(text: str, voice: str, speed_wpm: int = 175) -> Samples:
     if isinstance(samples, str):
         raise RuntimeError(samples)
     return samples
+
+
+def installed_flite(voices: Sequence[str]) -> tuple[str, ...]:
+    """``voices`` where flite is installed, else none."""
+    return tuple(voices) if shutil.which("flite") else ()
+
+
+def flite(text: str, voice: str) -> Samples:
+    """What flite says: mono int16 at 16 kHz."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "said.wav"
+        subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], check=True)
+        with wave.open(str(path)) as said:
+            if said.getframerate() != RATE_HZ or said.getsampwidth() != 2:
+                raise RuntimeError(f"flite's {voice} does not speak at {RATE_HZ} Hz")
+            return np.frombuffer(said.readframes(said.getnframes()), "<i2")
 
 
 def cached(name: str, key: str) -> Path:

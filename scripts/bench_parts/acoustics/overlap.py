@@ -8,13 +8,8 @@ never share a file or a voice. Each sound knows its *onset*, measured where it i
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +17,7 @@ from numpy.typing import NDArray
 from device.ports import Samples
 from device.simulator.scenario import Say
 from device.simulator.speech import synthesise
-from scripts.bench_parts.acoustics.corpus import RATE_HZ, Corpus, Half
+from scripts.bench_parts.acoustics.corpus import RATE_HZ, Corpus, Half, flite, installed_flite
 from scripts.bench_parts.acoustics.stats import CHUNK_MS, vad_probabilities
 
 ACKNOWLEDGEMENTS = (
@@ -102,7 +97,7 @@ def acknowledgements(half: Half) -> list[Sound]:
                 if isinstance(made, str):
                     raise RuntimeError(made)
                 found.append(sound(f"{text} ({voice})", padded(made)))
-        for voice in FLITE[one] if shutil.which("flite") else ():
+        for voice in installed_flite(FLITE[one]):
             found += [
                 sound(
                     f"{text} (flite {voice})",
@@ -227,17 +222,6 @@ def sound(name: str, samples: Samples) -> Sound:
 def padded(samples: Samples, seconds: float = 0.1) -> Samples:
     silence = np.zeros(round(seconds * RATE_HZ), np.int16)
     return np.concatenate([silence, samples, silence])
-
-
-def flite(text: str, voice: str) -> Samples:
-    """What flite says: mono at 16 kHz."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "said.wav"
-        subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], check=True)
-        with wave.open(str(path)) as said:
-            if said.getframerate() != RATE_HZ or said.getsampwidth() != 2:
-                raise RuntimeError(f"flite's {voice} does not speak at {RATE_HZ} Hz")
-            return np.frombuffer(said.readframes(said.getnframes()), "<i2")
 
 
 def longest(sounds: Sequence[Sound]) -> float:

@@ -8,13 +8,8 @@ floor and rounds as a converter does.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +18,7 @@ from device.ports import Samples
 from device.simulator.room.acoustics import EchoPath, to_int16
 from device.simulator.scenario import Say
 from device.simulator.speech import synthesise
-from scripts.bench_parts.acoustics.corpus import RATE_HZ, Corpus, cached
+from scripts.bench_parts.acoustics.corpus import RATE_HZ, Corpus, cached, flite, installed_flite
 from scripts.bench_parts.acoustics.reply_texts import SENTENCES
 from scripts.bench_parts.acoustics.stats import active_level_db
 
@@ -188,11 +183,11 @@ def _convolved(sound: Signal, taps: Signal, delay_ms: float, mic_ppb: int) -> Si
 
 def _utterances() -> list[Samples]:
     """Every sentence in every voice that is installed, made once."""
-    flite = FLITE if shutil.which("flite") else ()
-    path = cached("replies", repr((ESPEAK, flite, SENTENCES)))
+    voices = installed_flite(FLITE)
+    path = cached("replies", repr((ESPEAK, voices, SENTENCES)))
     if not path.exists():
         made = [_full_scale(one) for voice in ESPEAK for one in _espeak(voice)]
-        made += [_full_scale(_flite(text, voice)) for voice in flite for text in SENTENCES]
+        made += [_full_scale(flite(text, voice)) for voice in voices for text in SENTENCES]
         partial = path.with_suffix(".partial.npz")
         np.savez(partial, allow_pickle=False, **{str(place): one for place, one in enumerate(made)})
         partial.replace(path)
@@ -206,16 +201,6 @@ def _espeak(voice: str) -> list[Samples]:
     if failed is not None:
         raise RuntimeError(failed)
     return [one for one in made if not isinstance(one, str)]
-
-
-def _flite(text: str, voice: str) -> Samples:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "said.wav"
-        subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], check=True)
-        with wave.open(str(path)) as said:
-            if said.getframerate() != RATE_HZ or said.getsampwidth() != 2:
-                raise RuntimeError(f"flite's {voice} does not speak at {RATE_HZ} Hz")
-            return np.frombuffer(said.readframes(said.getnframes()), "<i2")
 
 
 def _full_scale(samples: Samples) -> Samples:
