@@ -35,7 +35,7 @@ from device.adapters.panel import GpioPanel, NullPanel, open_pins
 from device.adapters.phrases import LocalPhrases
 from device.adapters.systemd import Notifier
 from device.adapters.timeline import JsonLinesTimeline, LogTimeline, TimelineFan
-from device.audio.far_end import FarEndReports
+from device.audio.cancelling.far_end import FarEndReports
 from device.core.appliance import Appliance
 from device.core.liveness import Watchdog
 from device.core.start_up import StartUp

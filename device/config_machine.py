@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from device import secrets
-from device.audio.wake_models import WakeModel
+from device.audio.wakewords.models import WakeModel
 from device.config_rules import LANGUAGE, Finding, word_of
 from device.config_schema import Mistake, describe
 from device.errors import ModelError, SecretError
@@ -50,9 +50,9 @@ def _models(wake: WakeSettings) -> Iterator[Finding]:
 
 def _load(model: WakeModel, *, micro: bool) -> None:
     # Imported here: they take a while, and few files name a model of their own.
-    from device.audio.wake_litert import check_word_model  # noqa: PLC0415
-    from device.audio.wake_micro import check_micro_model  # noqa: PLC0415
-    from device.audio.wake_micro_models import find_micro_models  # noqa: PLC0415
+    from device.audio.wakewords.litert import check_word_model  # noqa: PLC0415
+    from device.audio.wakewords.micro import check_micro_model  # noqa: PLC0415
+    from device.audio.wakewords.micro_models import find_micro_models  # noqa: PLC0415
     from device.doctor.quiet import native_stderr_silenced  # noqa: PLC0415
 
     with native_stderr_silenced():

@@ -159,7 +159,7 @@ def _array(audio: AudioSettings) -> Iterator[Finding]:
             yield "audio.beam_azimuth_deg", Mistake(says, "set microphone_geometry")
         return
     # Imported here: it brings numpy, which most files need not be checked with.
-    from device.audio.geometry import parse_channels, parse_geometry  # noqa: PLC0415
+    from device.audio.array.geometry import parse_channels, parse_geometry  # noqa: PLC0415
 
     channels: tuple[int, ...] = ()
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from device.audio.wake_models import MICRO_PRETRAINED, PRETRAINED, is_own
+from device.audio.wakewords.models import MICRO_PRETRAINED, PRETRAINED, is_own
 from device.config_schema import Mistake, describe, did_you_mean
 from device.core.wake_actions import split_entry, word_name
 from device.settings import WakeSettings

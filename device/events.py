@@ -25,7 +25,7 @@ from device.kinds import StopReason as StopReason
 class WakeDetected:
     """A wake word was detected in the chunk that ended at ``at_frame``: the first at or above
     the threshold, or where that would have been, had the engine not been late. The word's own
-    end lies near it (``audio/word_end.py``)."""
+    end lies near it (``audio/wakewords/word_end.py``)."""
 
     word: str
     score: float

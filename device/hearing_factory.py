@@ -6,24 +6,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from device.adapters.turn_judge import TurnJudgeThread
-from device.audio.beam import FixedBeam
-from device.audio.channel_join import BeamOrOne
+from device.audio.array.beam import FixedBeam
+from device.audio.array.channel_join import BeamOrOne
+from device.audio.array.geometry import parse_channels, parse_geometry
+from device.audio.array.speaker_direction import SpeakerDirection
+from device.audio.cancelling.far_end import FarEnd, FarEndReports
+from device.audio.cancelling.stage import EchoStage, PassThrough
 from device.audio.cleaner import Cleaner
-from device.audio.echo_stage import EchoStage, PassThrough
-from device.audio.far_end import FarEnd, FarEndReports
+from device.audio.finished.smart_turn import INSTALL, SmartTurn, installed_model
 from device.audio.front_end import RATE_HZ as FRONT_RATE_HZ
 from device.audio.front_end import Canceller, FrontEnd
-from device.audio.geometry import parse_channels, parse_geometry
 from device.audio.hearing import Hearing, Sent
-from device.audio.mic_health import MicHealth
-from device.audio.mic_watch import Listening, MicWatch
+from device.audio.microphones.health import MicHealth
+from device.audio.microphones.watch import Listening, MicWatch
 from device.audio.near_end import NearEnd
-from device.audio.smart_turn import INSTALL, SmartTurn, installed_model
-from device.audio.speaker_direction import SpeakerDirection
-from device.audio.wake_micro_models import MicroModel
-from device.audio.wake_models import WakeModel
-from device.audio.wake_null import NullWake, PartialWake
-from device.audio.wake_words import first_models, second_models
+from device.audio.wakewords.micro_models import MicroModel
+from device.audio.wakewords.models import WakeModel
+from device.audio.wakewords.null import NullWake, PartialWake
+from device.audio.wakewords.words import first_models, second_models
 from device.errors import ModelError
 from device.ports import Post, WakeEngine
 from device.settings import AudioSettings, Settings, WakeSettings
@@ -183,7 +183,7 @@ def make_wake_engine(wake: WakeSettings) -> WakeEngine:
     first = _first(wake.engine, models)
     if not confirming:
         return first
-    from device.audio.wake_confirm import ConfirmedWake  # noqa: PLC0415
+    from device.audio.wakewords.confirm import ConfirmedWake  # noqa: PLC0415
 
     return ConfirmedWake(first, _micro(confirming))
 
@@ -193,12 +193,12 @@ def _first(engine: str, models: Sequence[WakeModel]) -> WakeEngine:
         from device.adapters.openwakeword_engine import OpenWakeWordEngine  # noqa: PLC0415
 
         return OpenWakeWordEngine(models)
-    from device.audio.wake_litert import LitertWake  # noqa: PLC0415
+    from device.audio.wakewords.litert import LitertWake  # noqa: PLC0415
 
     return LitertWake(models)
 
 
 def _micro(models: Sequence[MicroModel]) -> WakeEngine:
-    from device.audio.wake_micro import MicroWake  # noqa: PLC0415
+    from device.audio.wakewords.micro import MicroWake  # noqa: PLC0415
 
     return MicroWake(models)

@@ -30,7 +30,7 @@ from device.adapters.alsa_playback_output import CutResult, SharedOutput
 from device.adapters.alsa_playback_thread import PlaybackThread
 from device.adapters.alsa_reopen import reopen_backoff
 from device.adapters.losses import Losses
-from device.audio.far_end import FarEndReports
+from device.audio.cancelling.far_end import FarEndReports
 from device.audio.jitter import JitterBuffer
 from device.audio.ledger import Heard
 from device.audio.prebuffer import Prebuffer, PrebufferBounds

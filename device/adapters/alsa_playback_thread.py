@@ -19,8 +19,8 @@ from device.adapters.alsa_playback_feed import Feed
 from device.adapters.alsa_playback_output import CutResult, Look, SharedOutput
 from device.adapters.alsa_reopen import Reopening
 from device.adapters.bell import Bell
+from device.audio.cancelling.far_end import FarEndReports, Halted, Played
 from device.audio.earcons import LOOPING
-from device.audio.far_end import FarEndReports, Halted, Played
 from device.audio.headroom import Headroom
 from device.audio.jitter import JitterBuffer
 from device.audio.ledger import CueEnded, Passed, Started

@@ -36,7 +36,7 @@ from device.adapters.ear_words import (
 )
 from device.adapters.losses import Losses
 from device.audio.hearing import Hearing
-from device.audio.wake_null import NullWake
+from device.audio.wakewords.null import NullWake
 from device.events import (
     Event,
     Part,

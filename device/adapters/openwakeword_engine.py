@@ -20,8 +20,8 @@ from types import ModuleType
 from typing import Any
 
 from device.audio.wake import CHUNK_SAMPLES, warm_up_noise
-from device.audio.wake_models import PRETRAINED, FeatureModels, WakeModel, feature_models
-from device.audio.wake_models import find_wake_models as find
+from device.audio.wakewords.models import PRETRAINED, FeatureModels, WakeModel, feature_models
+from device.audio.wakewords.models import find_wake_models as find
 from device.errors import ModelError
 from device.ports import Samples
 

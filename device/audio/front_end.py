@@ -16,7 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-from device.audio.echo_stage import EchoFacts
+from device.audio.cancelling.stage import EchoFacts
 from device.audio.polyphase import LowDelayResampler
 from device.ports import Samples
 
@@ -27,7 +27,7 @@ BLOCK_SAMPLES = 160
 
 
 class Canceller(Protocol):
-    """What stands between the microphones and the listeners (``audio/echo_stage.py``)."""
+    """What stands between the microphones and the listeners (``cancelling/stage.py``)."""
 
     @property
     def latency_samples(self) -> int:
@@ -58,7 +58,7 @@ class Canceller(Protocol):
 
 
 class Join(Protocol):
-    """What makes one of several cancelled channels (``audio/channel_join.py``)."""
+    """What makes one of several cancelled channels (``array/channel_join.py``)."""
 
     alone: int | None  #: the place of the one that is heard; None: all together
 

@@ -14,19 +14,19 @@ from enum import StrEnum
 
 import numpy as np
 
-from device.audio.echo_stage import EchoFacts
+from device.audio.cancelling.stage import EchoFacts
 from device.audio.format import frames_in, pick_channel
 from device.audio.frame_scale import in_frames
 from device.audio.front_end import BLOCK_SAMPLES, Front, FrontEnd
 from device.audio.lanes import UplinkLane, VadLane, WakeLane
-from device.audio.mic_watch import MicWatch
+from device.audio.microphones.watch import MicWatch
 from device.audio.near_end import NearEnd
 from device.audio.onset import EchoLevels
 from device.audio.own_sound import OwnSoundMask
 from device.audio.preroll import PrerollRing
 from device.audio.vad import VoiceActivity
 from device.audio.wake import WakeGate
-from device.audio.word_end import FAR_REACH_MS
+from device.audio.wakewords.word_end import FAR_REACH_MS
 from device.errors import ModelError
 from device.events import Event, NearEndHeard, UplinkStopped
 from device.ports import Samples, VadEngine, WakeEngine
@@ -188,7 +188,7 @@ class Hearing:
         no frame is sent twice.
 
         ``at_frame`` of a wake word means that word's end, which may not be known before
-        ``AHEAD_MS`` more was heard (``audio/word_end.py``): until then uplink and VAD wait.
+        ``AHEAD_MS`` more was heard (``wakewords/word_end.py``): until then uplink and VAD wait.
         """
         if not self.uplink_on:
             self._mask.forget_past()

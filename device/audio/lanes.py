@@ -19,7 +19,7 @@ from device.audio.polyphase import LowDelayResampler
 from device.audio.preroll import PrerollRing
 from device.audio.vad import VoiceActivity
 from device.audio.wake import WakeGate
-from device.audio.word_end import WordEnds
+from device.audio.wakewords.word_end import WordEnds
 from device.events import SpeechEnded, SpeechStarted, UplinkAudio, WakeDetected
 from device.ports import Samples, VadEngine, WakeEngine
 

@@ -13,7 +13,7 @@ from typing import TextIO
 import numpy as np
 
 from device import config
-from device.audio.wake_trial import (
+from device.audio.wakewords.trial import (
     Proposal,
     Try,
     judge_try,

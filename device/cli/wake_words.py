@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from device.audio.wake_micro_models import find_micro_models
-from device.audio.wake_models import (
+from device.audio.wakewords.micro_models import find_micro_models
+from device.audio.wakewords.models import (
     LICENCE_NOTICE,
     MICRO_NOTICE,
     MICRO_PRETRAINED,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from device.audio.wake_models import (
+from device.audio.wakewords.models import (
     LICENCE_NOTICE,
     MICRO_NOTICE,
     PRETRAINED_LICENCE,

@@ -93,8 +93,8 @@ def _sound(settings: Settings) -> list[Check]:
 
 def _try_pcm(settings: Settings, *, capture: bool) -> Heard:
     from device.adapters.alsa import PcmRequest, close_pcm, open_pcm
-    from device.audio.geometry import parse_channels
-    from device.audio.mic_health import MicHealth
+    from device.audio.array.geometry import parse_channels
+    from device.audio.microphones.health import MicHealth
     from device.doctor.sound import LISTEN_CLOSELY_S, PACE, listen
 
     audio = settings.audio
@@ -153,10 +153,10 @@ def _claim(board: BoardSettings) -> Callable[[], None]:
 
 
 def _engines(settings: Settings) -> list[Check]:
-    from device.audio.aec3 import Aec3
-    from device.audio.smart_turn import installed_model
+    from device.audio.cancelling.aec3 import Aec3
+    from device.audio.finished.smart_turn import installed_model
     from device.audio.vad import SileroVad
-    from device.audio.wake_words import wake_models
+    from device.audio.wakewords.words import wake_models
     from device.doctor.engines import (
         check_echo,
         check_turn_end,

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from device.audio.mic_faults import ChannelFault
-from device.audio.mic_health import MicHealth
+from device.audio.microphones.faults import ChannelFault
+from device.audio.microphones.health import MicHealth
 from device.doctor.check import Check, Status, fail, ok, warn
 from device.errors import AudioError, DeviceBusyError
 

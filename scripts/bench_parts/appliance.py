@@ -28,8 +28,8 @@ sys.path.insert(0, str(REPO))
 from device.audio.echo import EchoCanceller  # noqa: E402
 from device.audio.format import frames_in  # noqa: E402
 from device.audio.wake import CHUNK_SAMPLES, WakeGate, warm_up_noise  # noqa: E402
-from device.audio.wake_litert import LitertWake  # noqa: E402
-from device.audio.wake_models import find_wake_models  # noqa: E402
+from device.audio.wakewords.litert import LitertWake  # noqa: E402
+from device.audio.wakewords.models import find_wake_models  # noqa: E402
 from device.ports import Samples  # noqa: E402
 from device.simulator.room import Room  # noqa: E402
 from device.simulator.room.acoustics import room_response  # noqa: E402

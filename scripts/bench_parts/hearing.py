@@ -27,8 +27,8 @@ from device.audio.hearing import Hearing  # noqa: E402
 from device.audio.resample import resample  # noqa: E402
 from device.audio.vad import SileroVad  # noqa: E402
 from device.audio.wake import CHUNK_SAMPLES, WakeGate, warm_up_noise  # noqa: E402
-from device.audio.wake_litert import LitertWake  # noqa: E402
-from device.audio.wake_models import PRETRAINED, find_wake_models  # noqa: E402
+from device.audio.wakewords.litert import LitertWake  # noqa: E402
+from device.audio.wakewords.models import PRETRAINED, find_wake_models  # noqa: E402
 from device.events import UplinkAudio  # noqa: E402
 from device.ports import Samples  # noqa: E402
 from tests.hearing.clips import Clip, generated_clips, real_clips  # noqa: E402

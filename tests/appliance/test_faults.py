@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from device.audio.wake_models import find_wake_models
+from device.audio.wakewords.models import find_wake_models
 from tests.appliance.run import simulate
 
 pytestmark = pytest.mark.appliance

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio.direction import SOUND_M_PER_S
-from device.audio.geometry import Positions
+from device.audio.array.direction import SOUND_M_PER_S
+from device.audio.array.geometry import Positions
 
 Signal = NDArray[np.float64]
 

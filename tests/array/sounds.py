@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio.mic_faults import FaultChange
-from device.audio.mic_health import MicHealth
+from device.audio.microphones.faults import FaultChange
+from device.audio.microphones.health import MicHealth
 from device.ports import Samples
 
 RATE_HZ = 16_000

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.audio.beam import FixedBeam
-from device.audio.channel_order import ChannelOrder
-from device.audio.direction import DirectionFinder
-from device.audio.geometry import parse_geometry
-from device.audio.mic_faults import ALL_CHANNELS, swapped_fault
+from device.audio.array.beam import FixedBeam
+from device.audio.array.channel_order import ChannelOrder
+from device.audio.array.direction import DirectionFinder
+from device.audio.array.geometry import parse_geometry
+from device.audio.microphones.faults import ALL_CHANNELS, swapped_fault
 from device.ports import Samples
 from tests.array import rooms
 from tests.array.sounds import pcm

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.audio.mic_faults import ALL_CHANNELS, FaultKind
-from device.audio.mic_health import MicHealth
+from device.audio.microphones.faults import ALL_CHANNELS, FaultKind
+from device.audio.microphones.health import MicHealth
 from tests.array import sounds
 from tests.array.sounds import Fault, Signal, babble, frames, heard, noise, pcm
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from device.audio.geometry import parse_channels
+from device.audio.array.geometry import parse_channels
 from device.config_rules import file_rules
 from device.settings import AudioSettings, Settings
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from device.audio.far_end import FarEndReports, Played
+from device.audio.cancelling.far_end import FarEndReports, Played
 from device.events import Event
 from device.ports import Samples
 from device.settings import AudioSettings, Settings

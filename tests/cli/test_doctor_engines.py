@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from device.audio.wake_models import WakeModel
+from device.audio.wakewords.models import WakeModel
 from device.doctor.check import Check, Status
 from device.doctor.engines import (
     check_echo,

@@ -9,8 +9,8 @@ import pytest
 
 from device.adapters.alsa import PcmRequest
 from device.adapters.alsa_cards import Card
-from device.audio.mic_faults import ChannelFault, FaultKind
-from device.audio.mic_health import MicHealth
+from device.audio.microphones.faults import ChannelFault, FaultKind
+from device.audio.microphones.health import MicHealth
 from device.doctor.check import Check, Status
 from device.doctor.sound import LISTEN_CLOSELY_S, PACE, Heard, check_cards, check_pcm, listen
 from device.errors import AudioError, DeviceBusyError, DeviceMissingError, FormatRefusedError

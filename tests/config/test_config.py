@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device import config
-from device.audio.wake_models import find_wake_models
+from device.audio.wakewords.models import find_wake_models
 from device.config_example import example
 from device.config_lines import key_lines, line_of
 from device.config_schema import Option, options, show

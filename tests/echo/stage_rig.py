@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio.aec3 import LATENCY_SAMPLES
+from device.audio.cancelling.aec3 import LATENCY_SAMPLES
+from device.audio.cancelling.far_end import FarEnd, FarEndReports, Played
+from device.audio.cancelling.stage import EchoStage, Suppressor
 from device.audio.echo import BLOCK_SAMPLES, RATE_HZ
-from device.audio.echo_stage import EchoStage, Suppressor
-from device.audio.far_end import FarEnd, FarEndReports, Played
 from device.ports import Samples
 from tests.echo.room import Signal, level_db
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from device.audio.aec3 import Aec3
+from device.audio.cancelling.aec3 import Aec3
+from device.audio.cancelling.saturation import Saturation
 from device.audio.echo import BLOCK_SAMPLES, RATE_HZ
-from device.audio.saturation import Saturation
 from device.ports import Samples
 from tests.echo.room import babble, echo_of, level_db, microphone
 from tests.echo.stage_rig import removed_db

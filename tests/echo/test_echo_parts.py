@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.audio.alignment import JUMP_FOR_MS, LEAD_MS, Alignment
-from device.audio.delay import DelayFinder
+from device.audio.cancelling.alignment import JUMP_FOR_MS, LEAD_MS, Alignment
+from device.audio.cancelling.delay import DelayFinder
+from device.audio.cancelling.far_end import RunTime
+from device.audio.cancelling.gate import EchoGate
+from device.audio.cancelling.high_pass import HighPass
+from device.audio.cancelling.reference import Reference
+from device.audio.cancelling.saturation import Saturation
+from device.audio.cancelling.skew import MOST_PPM, SkewTracker
 from device.audio.echo import BLOCK_SAMPLES, RATE_HZ, EchoCanceller
-from device.audio.echo_gate import EchoGate
-from device.audio.far_end import RunTime
-from device.audio.high_pass import HighPass
-from device.audio.reference import Reference
-from device.audio.saturation import Saturation
-from device.audio.skew import MOST_PPM, SkewTracker
 from tests.echo.room import babble
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from device.audio.aec3 import LATENCY_SAMPLES, Aec3
+from device.audio.cancelling.aec3 import LATENCY_SAMPLES, Aec3
+from device.audio.cancelling.high_pass import HighPass
+from device.audio.cancelling.stage import PassThrough
 from device.audio.echo import BLOCK_SAMPLES, RATE_HZ
-from device.audio.echo_stage import PassThrough
-from device.audio.high_pass import HighPass
 from device.ports import Samples
 from tests.echo.room import babble, echo_of, level_db, microphone
 from tests.echo.stage_rig import StageRig, removed_db

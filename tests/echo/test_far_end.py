@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.audio.far_end import RATE_HZ, FarEnd, FarEndReports, Halted, Played
+from device.audio.cancelling.far_end import RATE_HZ, FarEnd, FarEndReports, Halted, Played
 from device.ports import Samples
 
 LATE_S = st.floats(0, 0.004)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from device.audio.far_end import FarEnd, FarEndReports
+from device.audio.cancelling.far_end import FarEnd, FarEndReports
 from device.events import PlaybackStarted, StopReason
 from tests.playback.stage import Stage, ramp
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device.audio.smart_turn import (
+from device.audio.finished.smart_turn import (
     FILE_NAME,
     JUDGED_SILENCE_MS,
     RATE_HZ,

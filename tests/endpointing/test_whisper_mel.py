@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from device.audio.whisper_mel import BANDS, FRAMES, RATE_HZ, SAMPLES, log_mel
+from device.audio.finished.whisper_mel import BANDS, FRAMES, RATE_HZ, SAMPLES, log_mel
 from device.ports import Samples
 
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from device.audio.beam import LATENCY_SAMPLES, FixedBeam
-from device.audio.channel_join import BeamOrOne
-from device.audio.far_end import FarEndReports
-from device.audio.geometry import parse_geometry
+from device.audio.array.beam import LATENCY_SAMPLES, FixedBeam
+from device.audio.array.channel_join import BeamOrOne
+from device.audio.array.geometry import parse_geometry
+from device.audio.array.speaker_direction import SpeakerDirection
+from device.audio.cancelling.far_end import FarEndReports
 from device.audio.hearing import Hearing
-from device.audio.mic_health import MicHealth
-from device.audio.mic_watch import Listening, MicWatch
-from device.audio.speaker_direction import SpeakerDirection
+from device.audio.microphones.health import MicHealth
+from device.audio.microphones.watch import Listening, MicWatch
 from device.events import (
     Event,
     PartDegraded,

@@ -10,7 +10,7 @@ import pytest
 from device.audio.format import samples_of
 from device.audio.hearing import Hearing
 from device.audio.polyphase import LowDelayResampler
-from device.audio.wake_null import NullWake, PartialWake
+from device.audio.wakewords.null import NullWake, PartialWake
 from device.errors import ModelError
 from device.events import (
     NO_WAKE_WORD,

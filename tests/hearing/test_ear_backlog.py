@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from device.adapters.ear_backlog import KEPT_UP_S, Backlog
 from device.audio.hearing import Hearing
-from device.audio.wake_null import NullWake
+from device.audio.wakewords.null import NullWake
 from device.core.health import Health
 from device.errors import ModelError
 from device.events import NO_WAKE_WORD, Part, PartDegraded, PartReady, WakeDetected

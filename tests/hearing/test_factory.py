@@ -10,9 +10,9 @@ import pytest
 
 from device import hearing_factory
 from device.adapters.ear_words import echo_stays
-from device.audio.echo_stage import EchoStage
-from device.audio.far_end import FarEndReports
-from device.audio.wake_null import NullWake, PartialWake
+from device.audio.cancelling.far_end import FarEndReports
+from device.audio.cancelling.stage import EchoStage
+from device.audio.wakewords.null import NullWake, PartialWake
 from device.errors import ModelError
 from device.events import Event, NearEndHeard, Part
 from device.hearing_factory import make_hearing, make_wake_or_stand_in

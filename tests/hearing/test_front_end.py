@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.audio.echo_stage import EchoFacts
+from device.audio.cancelling.stage import EchoFacts
 from device.audio.front_end import BLOCK_SAMPLES, Front, FrontEnd
 from device.audio.hearing import Hearing, Sent
 from device.events import Event, SpeechEnded, SpeechStarted, UplinkAudio, WakeDetected

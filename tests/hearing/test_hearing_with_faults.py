@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device.audio.far_end import FarEndReports
+from device.audio.cancelling.far_end import FarEndReports
 from device.events import Event, PartDegraded, SpeechStarted, WakeDetected
 from device.hearing_factory import make_hearing
 from device.settings import AudioSettings, Settings, WakeSettings

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from device.audio.wake import CHUNK_SAMPLES, warm_up_noise
-from device.audio.wake_litert import LitertWake
-from device.audio.wake_models import PRETRAINED, feature_models, find_wake_models
+from device.audio.wakewords.litert import LitertWake
+from device.audio.wakewords.models import PRETRAINED, feature_models, find_wake_models
 from tests.conftest import REPO
 from tests.hearing.clips import Clip, generated_clips, real_clips
 from tests.judges.environment import judge_python

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from device.audio.hearing import Hearing
-from device.audio.mic_health import MicHealth
-from device.audio.mic_watch import FAULTY, WELL_S, Listening, MicWatch
+from device.audio.microphones.health import MicHealth
+from device.audio.microphones.watch import FAULTY, WELL_S, Listening, MicWatch
 from device.events import Event, Part, PartDegraded, PartReady, WakeDetected
 from device.ports import Samples
 from tests.array import sounds

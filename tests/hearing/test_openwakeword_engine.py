@@ -8,7 +8,7 @@ import re
 import pytest
 
 from device.adapters.openwakeword_engine import OpenWakeWordEngine
-from device.audio.wake_models import find_wake_models
+from device.audio.wakewords.models import find_wake_models
 from device.errors import ModelError
 from tests.conftest import REPO
 

@@ -14,8 +14,8 @@ from device.audio.wake import (
     TwoOpinions,
     WakeGate,
 )
-from device.audio.wake_confirm import Agreement, ConfirmedWake
-from device.audio.wake_null import PartialWake
+from device.audio.wakewords.confirm import Agreement, ConfirmedWake
+from device.audio.wakewords.null import PartialWake
 from device.errors import ModelError
 from device.events import WakeDetected
 from device.ports import Samples

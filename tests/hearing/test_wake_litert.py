@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from device.audio.wake import CHUNK_SAMPLES
-from device.audio.wake_litert import LitertWake
-from device.audio.wake_models import (
+from device.audio.wakewords.litert import LitertWake
+from device.audio.wakewords.models import (
     PRETRAINED,
     FeatureModels,
     WakeModel,

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from device.audio.wake import CHUNK_SAMPLES, warm_up_noise
-from device.audio.wake_micro import MicroWake, check_micro_model, score_of
-from device.audio.wake_micro_models import MicroModel, find_micro_models
-from device.audio.wake_models import MICRO_PRETRAINED, PRETRAINED, WakeModel, find_wake_models
+from device.audio.wakewords.micro import MicroWake, check_micro_model, score_of
+from device.audio.wakewords.micro_models import MicroModel, find_micro_models
+from device.audio.wakewords.models import MICRO_PRETRAINED, PRETRAINED, WakeModel, find_wake_models
 from device.errors import ModelError
 from device.hearing_factory import make_wake_engine
 from device.ports import Samples
@@ -127,7 +127,7 @@ def test_a_model_of_the_other_engine_is_refused() -> None:
         check_micro_model(MicroModel("alexa", other.path))
     micro = find_micro_models(["alexa"])[0]
     with pytest.raises(ModelError, match="not a usable openWakeWord model"):
-        from device.audio.wake_litert import LitertWake
+        from device.audio.wakewords.litert import LitertWake
 
         LitertWake([WakeModel("alexa", micro.path)])
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from device.audio.wake_models import (
+from device.audio.wakewords.models import (
     LICENCE_NOTICE,
     MICRO_NOTICE,
     MICRO_PRETRAINED,
@@ -15,7 +15,7 @@ from device.audio.wake_models import (
     feature_models,
     find_wake_models,
 )
-from device.audio.wake_words import wake_models
+from device.audio.wakewords.words import wake_models
 from device.errors import ModelError
 from device.settings import WakeSettings
 

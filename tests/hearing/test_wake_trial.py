@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.audio.wake import CHUNK_SAMPLES, WakeGate
-from device.audio.wake_trial import (
+from device.audio.wakewords.trial import (
     LEAST_THRESHOLD,
     MOST_THRESHOLD,
     judge_try,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.audio.wake import CHUNK_SAMPLES
-from device.audio.word_end import AHEAD_MS, FAR_REACH_MS, WordEnds, uplink_start
+from device.audio.wakewords.word_end import AHEAD_MS, FAR_REACH_MS, WordEnds, uplink_start
 from device.events import SpeechStarted, UplinkAudio, UplinkStopped
 from device.ports import Samples
 from tests.hearing.fakes import LOUD, feed, make_hearing

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device.audio.word_end import AHEAD_MS, FAR_REACH_MS
+from device.audio.wakewords.word_end import AHEAD_MS, FAR_REACH_MS
 from tests.hearing.clips import Clip, real_clips
 from tests.hearing.word_ends import Start, engines, recorded, starts, synthetic
 from tests.recognition.speech import TEST_VOICES, available

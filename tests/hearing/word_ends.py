@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from device.audio.hearing import Hearing
 from device.audio.wake import CHUNK_SAMPLES, RATE_HZ
-from device.audio.wake_litert import LitertWake
-from device.audio.wake_models import PRETRAINED, find_wake_models
+from device.audio.wakewords.litert import LitertWake
+from device.audio.wakewords.models import PRETRAINED, find_wake_models
 from device.events import UplinkAudio, WakeDetected
 from device.ports import Samples
 from tests.hearing.clips import Clip

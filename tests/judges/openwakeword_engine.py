@@ -15,7 +15,7 @@ import numpy as np
 
 from device.adapters.openwakeword_engine import OpenWakeWordEngine
 from device.audio.wake import CHUNK_SAMPLES
-from device.audio.wake_models import FeatureModels, WakeModel
+from device.audio.wakewords.models import FeatureModels, WakeModel
 
 
 def main() -> None:

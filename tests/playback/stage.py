@@ -10,7 +10,7 @@ import numpy as np
 from device.adapters.alsa import Pcm, PcmRequest
 from device.adapters.alsa_playback import AlsaPlayback
 from device.adapters.alsa_reopen import reopen_backoff
-from device.audio.far_end import FarEndReports
+from device.audio.cancelling.far_end import FarEndReports
 from device.events import Event
 from device.fakes import FakeClock
 from device.fakes_audio import FakeSpeaker

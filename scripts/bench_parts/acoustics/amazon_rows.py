@@ -36,8 +36,8 @@ REPO = Path(__file__).resolve().parents[3]
 if str(REPO) not in sys.path:
     sys.path.insert(0, str(REPO))
 
-from device.audio.wake_litert import LitertWake  # noqa: E402
-from device.audio.wake_models import find_wake_models  # noqa: E402
+from device.audio.wakewords.litert import LitertWake  # noqa: E402
+from device.audio.wakewords.models import find_wake_models  # noqa: E402
 from device.events import WakeDetected  # noqa: E402
 from device.ports import Samples  # noqa: E402
 from device.settings import AudioSettings, Settings, WakeSettings  # noqa: E402

@@ -25,16 +25,16 @@ REPO = Path(__file__).resolve().parents[3]
 if str(REPO) not in sys.path:
     sys.path.insert(0, str(REPO))
 
-from device.audio.beam import FixedBeam  # noqa: E402
+from device.audio.array.beam import FixedBeam  # noqa: E402
+from device.audio.array.direction import DirectionFinder  # noqa: E402
+from device.audio.array.geometry import parse_geometry  # noqa: E402
 from device.audio.cleaner import Cleaner, Cleaning  # noqa: E402
-from device.audio.direction import DirectionFinder  # noqa: E402
-from device.audio.geometry import parse_geometry  # noqa: E402
 from device.audio.levels import SlowGain  # noqa: E402
-from device.audio.mic_health import MicHealth  # noqa: E402
+from device.audio.microphones.health import MicHealth  # noqa: E402
 from device.audio.vad import SileroVad  # noqa: E402
 from device.audio.wake import CHUNK_SAMPLES  # noqa: E402
-from device.audio.wake_litert import LitertWake  # noqa: E402
-from device.audio.wake_models import find_wake_models  # noqa: E402
+from device.audio.wakewords.litert import LitertWake  # noqa: E402
+from device.audio.wakewords.models import find_wake_models  # noqa: E402
 from device.ports import Samples  # noqa: E402
 from scripts.bench_parts.acoustics import stats  # noqa: E402
 from scripts.bench_parts.acoustics.corpus import RATE_HZ, Corpus, load  # noqa: E402

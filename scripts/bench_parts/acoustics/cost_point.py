@@ -29,8 +29,8 @@ if str(REPO) not in sys.path:
 
 from device.audio.resample import resample  # noqa: E402
 from device.audio.wake import CHUNK_SAMPLES  # noqa: E402
-from device.audio.wake_litert import LitertWake  # noqa: E402
-from device.audio.wake_models import PRETRAINED, find_wake_models  # noqa: E402
+from device.audio.wakewords.litert import LitertWake  # noqa: E402
+from device.audio.wakewords.models import PRETRAINED, find_wake_models  # noqa: E402
 from device.ports import Samples  # noqa: E402
 from device.settings import AudioSettings, Settings, WakeSettings  # noqa: E402
 from scripts.bench_parts.acoustics import scenes  # noqa: E402

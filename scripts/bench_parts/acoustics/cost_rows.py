@@ -26,7 +26,7 @@ REPO = Path(__file__).resolve().parents[3]
 if str(REPO) not in sys.path:
     sys.path.insert(0, str(REPO))
 
-from device.audio.smart_turn import installed_model  # noqa: E402
+from device.audio.finished.smart_turn import installed_model  # noqa: E402
 from device.simulator.room import Room  # noqa: E402
 
 RATE_HZ = 48_000

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from device.audio.far_end import FarEndReports, Played
+from device.audio.cancelling.far_end import FarEndReports, Played
 from device.audio.format import frames_in
 from device.events import Event
 from device.hearing_factory import make_hearing

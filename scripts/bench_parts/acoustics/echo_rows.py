@@ -23,12 +23,12 @@ REPO = Path(__file__).resolve().parents[3]
 if str(REPO) not in sys.path:
     sys.path.insert(0, str(REPO))
 
+from device.audio.cancelling.far_end import FarEnd, FarEndReports, Played  # noqa: E402
+from device.audio.cancelling.stage import START_BLOCKS, EchoStage  # noqa: E402
 from device.audio.echo import BLOCK_SAMPLES  # noqa: E402
-from device.audio.echo_stage import START_BLOCKS, EchoStage  # noqa: E402
-from device.audio.far_end import FarEnd, FarEndReports, Played  # noqa: E402
 from device.audio.wake import CHUNK_SAMPLES, WakeGate  # noqa: E402
-from device.audio.wake_litert import LitertWake  # noqa: E402
-from device.audio.wake_models import find_wake_models  # noqa: E402
+from device.audio.wakewords.litert import LitertWake  # noqa: E402
+from device.audio.wakewords.models import find_wake_models  # noqa: E402
 from device.ports import Samples  # noqa: E402
 from scripts.bench_parts.acoustics import scenes  # noqa: E402
 from scripts.bench_parts.acoustics.corpus import (  # noqa: E402

@@ -1,7 +1,7 @@
 """Plays sounds over a long reply and asks the shipped classes what they make of them.
 
 One stream: a reply that goes on, an echo of it, and the sounds one after the other, from
-:data:`LEAD_S` on. :class:`device.audio.echo_stage.EchoStage` cancels it as on the device;
+:data:`LEAD_S` on. :class:`device.audio.cancelling.stage.EchoStage` cancels it as on the device;
 :class:`device.audio.near_end.NearEnd` listens to the result, :class:`device.core.bargein.BargeIn`
 decides. The reply is *not* really lowered or cut, so that one pass serves every mode: in a room
 the echo is 15 dB weaker from the duck on, and the person stands out more than here.
@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio.echo_stage import EchoStage
-from device.audio.far_end import FarEnd, FarEndReports, Played
+from device.audio.cancelling.far_end import FarEnd, FarEndReports, Played
+from device.audio.cancelling.stage import EchoStage
 from device.audio.near_end import BLOCK_SAMPLES, NearEnd
 from device.audio.onset import EchoLevels
 from device.audio.vad import SileroVad

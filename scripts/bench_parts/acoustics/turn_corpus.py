@@ -24,7 +24,12 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio.smart_turn import FILE_NAME, JUDGED_SILENCE_MS, SmartTurn, installed_model
+from device.audio.finished.smart_turn import (
+    FILE_NAME,
+    JUDGED_SILENCE_MS,
+    SmartTurn,
+    installed_model,
+)
 from device.audio.vad import CHUNK_SAMPLES, SileroVad, VoiceActivity
 from device.errors import ModelError
 from device.ports import Samples

@@ -31,7 +31,7 @@ import numpy as np
 REPO = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(REPO))
 
-from device.audio.smart_turn import JUDGED_SILENCE_MS  # noqa: E402
+from device.audio.finished.smart_turn import JUDGED_SILENCE_MS  # noqa: E402
 from device.core.endpointing import EndOfTurn  # noqa: E402
 from device.settings import TurnSettings, VadSettings  # noqa: E402
 from scripts.bench_parts.acoustics.corpus import Half, load  # noqa: E402

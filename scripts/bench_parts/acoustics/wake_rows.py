@@ -36,10 +36,10 @@ if str(REPO) not in sys.path:
     sys.path.insert(0, str(REPO))
 
 from device.audio.wake import CHUNK_SAMPLES, WakeGate, warm_up_noise  # noqa: E402
-from device.audio.wake_litert import LitertWake  # noqa: E402
-from device.audio.wake_micro import MicroWake  # noqa: E402
-from device.audio.wake_micro_models import MicroModel, find_micro_models  # noqa: E402
-from device.audio.wake_models import (  # noqa: E402
+from device.audio.wakewords.litert import LitertWake  # noqa: E402
+from device.audio.wakewords.micro import MicroWake  # noqa: E402
+from device.audio.wakewords.micro_models import MicroModel, find_micro_models  # noqa: E402
+from device.audio.wakewords.models import (  # noqa: E402
     MICRO_PRETRAINED,
     WakeModel,
     find_wake_models,

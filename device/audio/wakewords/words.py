@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from device.audio.wake_micro_models import MicroModel, find_micro_models
-from device.audio.wake_models import WakeModel, find_wake_models, is_own
+from device.audio.wakewords.micro_models import MicroModel, find_micro_models
+from device.audio.wakewords.models import WakeModel, find_wake_models, is_own
 from device.settings import WakeSettings
 
 

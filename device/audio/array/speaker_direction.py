@@ -2,8 +2,8 @@
 where its microphones stand.
 
 The last moments of all microphones are kept as they came. After a wake word, and somewhat
-after speech began, they are looked at (:mod:`device.audio.direction`,
-:mod:`device.audio.channel_order`): never in the call that brings the verdict itself, which
+after speech began, they are looked at (:mod:`device.audio.array.direction`,
+:mod:`device.audio.array.channel_order`): never in the call that brings the verdict itself, which
 must not wait for it. Whether microphones are swapped is asked after wake words only: for
 eight of them it takes 0.15 s. Pure; ear thread only.
 """
@@ -17,11 +17,11 @@ from itertools import combinations
 
 import numpy as np
 
-from device.audio.channel_order import UTTERANCES, ChannelOrder
-from device.audio.direction import DirectionFinder
+from device.audio.array.channel_order import UTTERANCES, ChannelOrder
+from device.audio.array.direction import DirectionFinder
+from device.audio.array.geometry import Positions
 from device.audio.format import frames_in
-from device.audio.geometry import Positions
-from device.audio.mic_faults import ChannelFault, swapped_fault
+from device.audio.microphones.faults import ChannelFault, swapped_fault
 from device.events import Event, SpeakerLocated, SpeechStarted, WakeDetected
 from device.ports import Samples
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from device.audio.wake_models import (
+from device.audio.wakewords.models import (
     MICRO_LICENCE,
     MICRO_PRETRAINED,
     PRETRAINED,

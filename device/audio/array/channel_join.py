@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from device.audio.beam import LATENCY_SAMPLES, FixedBeam
+from device.audio.array.beam import LATENCY_SAMPLES, FixedBeam
 from device.ports import Samples
 
 

@@ -14,8 +14,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from device.audio.cancelling.far_end import FarEnd
 from device.audio.echo import BLOCK_SAMPLES, Signal
-from device.audio.far_end import FarEnd
 
 HALF = 16
 

@@ -13,8 +13,8 @@ from itertools import combinations
 
 import numpy as np
 
-from device.audio.direction import LEAST_CONFIDENCE, DirectionFinder
-from device.audio.geometry import Positions
+from device.audio.array.direction import LEAST_CONFIDENCE, DirectionFinder
+from device.audio.array.geometry import Positions
 from device.ports import Samples
 
 UTTERANCES = 4

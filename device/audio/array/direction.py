@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio.geometry import Positions, is_line
+from device.audio.array.geometry import Positions, is_line
 from device.ports import Samples
 
 SOUND_M_PER_S = 343.0

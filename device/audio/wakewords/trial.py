@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from device.audio.wake import CHUNK_SAMPLES, warm_up_noise
-from device.audio.wake_confirm import Agreement
+from device.audio.wakewords.confirm import Agreement
 from device.ports import Samples, WakeEngine
 
 QUIET_DBFS = -50.0

@@ -1,7 +1,7 @@
 """Is the microphone well? Every channel is watched, whatever else is listened to.
 
-Each half second of frames becomes a few numbers (:mod:`device.audio.mic_blocks`,
-:mod:`device.audio.mic_hum`); those become faults that begin and end, each with its own
+Each half second of frames becomes a few numbers (:mod:`device.audio.microphones.blocks`,
+:mod:`device.audio.microphones.hum`); those become faults that begin and end, each with its own
 patience, so that none flickers. 0.03 % of a core a channel. Pure; ear thread only.
 
 **Silence is the hard one.** A real microphone has noise: a person who is silent in a very
@@ -22,8 +22,8 @@ from typing import Final
 import numpy as np
 
 from device.audio.format import frames_in
-from device.audio.mic_blocks import Block, BlockMeter
-from device.audio.mic_faults import (
+from device.audio.microphones.blocks import Block, BlockMeter
+from device.audio.microphones.faults import (
     ALL_CHANNELS,
     HINTS,
     ChannelFault,
@@ -31,8 +31,8 @@ from device.audio.mic_faults import (
     FaultKind,
     name_of,
 )
-from device.audio.mic_hum import Hum, HumMeter
-from device.audio.true_rate import SPAN_S, TrueRate
+from device.audio.microphones.hum import Hum, HumMeter
+from device.audio.microphones.true_rate import SPAN_S, TrueRate
 from device.ports import Samples
 
 BLOCK_MS: Final = 500

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio.whisper_mel import RATE_HZ, log_mel
+from device.audio.finished.whisper_mel import RATE_HZ, log_mel
 from device.errors import ModelError
 from device.ports import Samples
 

@@ -2,7 +2,7 @@
 
 Here it stands behind the linear canceller and takes what that leaves: it knows better than
 any level what of a residue is echo, but takes the person with it who speaks meanwhile.
-The gate (``echo_gate.py``) decides how much of which is heard.
+The gate (``gate.py``) decides how much of which is heard.
 
 Loading it costs 0.2 s and 22 MB and starts a few native threads that sleep.
 """

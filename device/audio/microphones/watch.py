@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from device.audio.mic_faults import ChannelFault, name_of
-from device.audio.mic_health import DEAD_SPREAD, MicHealth
-from device.audio.speaker_direction import SpeakerDirection
+from device.audio.array.speaker_direction import SpeakerDirection
+from device.audio.microphones.faults import ChannelFault, name_of
+from device.audio.microphones.health import DEAD_SPREAD, MicHealth
 from device.events import Event, Part, PartDegraded, PartReady
 from device.ports import Samples
 
@@ -141,7 +141,7 @@ class MicWatch:
 
     def _is_still(self, end_frame: int, samples: Samples) -> bool:
         """One of them has given nothing for a while. It need not be a fault again already: who
-        came back once is given more time (``mic_health.py``)."""
+        came back once is given more time (``health.py``)."""
         if len(samples) and int(np.ptp(samples, axis=0).min()) > DEAD_SPREAD:
             self._still_since = None
         elif self._still_since is None:

@@ -78,7 +78,7 @@ def name_of(channel: int, channels: int) -> str:
 
 
 def swapped_fault(one: int, other: int, at_frame: int) -> ChannelFault:
-    """What ``audio/channel_order.py`` found, of two channels of the card."""
+    """What ``audio/array/channel_order.py`` found, of two channels of the card."""
     detail = (
         f"channels {one} and {other} of the microphone seem to be swapped: voices reach them "
         "in an order that microphone_geometry does not allow"

@@ -1,9 +1,9 @@
 """The echo canceller as the ear sees it: microphones in, microphones without the device out.
 
-Per channel: a high-pass; the linear Kalman canceller (``echo.py``), whose reference is bent
+Per channel: a high-pass; the linear Kalman canceller (``audio/echo.py``), whose reference is bent
 as the speaker bends it (``saturation.py``), aligned (``alignment.py``, ``delay.py``) and
 resampled to the microphone's clock (``skew.py``); then WebRTC's AEC3 and the gate that
-decides how much of which is heard (``echo_gate.py``).
+decides how much of which is heard (``gate.py``).
 
 While nothing is played, and its echo has died away, only the high-pass remains. The output
 is late by a constant, whatever is done, so that no stream is ever spliced out of line.
@@ -19,18 +19,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio.aec3 import LATENCY_SAMPLES, WARM_BLOCKS, Aec3
-from device.audio.alignment import Alignment
-from device.audio.delay import DelayFinder
+from device.audio.cancelling.aec3 import LATENCY_SAMPLES, WARM_BLOCKS, Aec3
+from device.audio.cancelling.alignment import Alignment
+from device.audio.cancelling.delay import DelayFinder
+from device.audio.cancelling.far_end import FarEnd, FarEndReports
+from device.audio.cancelling.gate import LEAST_FAR, EchoGate, decibels
+from device.audio.cancelling.high_pass import HighPass
+from device.audio.cancelling.reference import Reference
+from device.audio.cancelling.saturation import Saturation
+from device.audio.cancelling.skew import SkewTracker
 from device.audio.echo import BLOCK_SAMPLES, RATE_HZ, EchoCanceller, Signal, Spectra
-from device.audio.echo_gate import LEAST_FAR, EchoGate, decibels
-from device.audio.far_end import FarEnd, FarEndReports
 from device.audio.first_frame import FirstFrame
 from device.audio.format import frames_in
-from device.audio.high_pass import HighPass
-from device.audio.reference import Reference
-from device.audio.saturation import Saturation
-from device.audio.skew import SkewTracker
 from device.ports import Samples
 
 HANGOVER_MS = 300

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.audio.wake import CHUNK_SAMPLES, RATE_HZ, LateScores, warm_up_noise
-from device.audio.wake_micro_models import MicroModel
+from device.audio.wakewords.micro_models import MicroModel
 from device.errors import ModelError
 from device.ports import Samples
 
@@ -36,7 +36,7 @@ _WARM_UP_CHUNKS = 25  # 2 s: the front end's noise estimate and every model's hi
 LATE_MS = 240
 """How much later than openWakeWord it finds a word: median of 235 recordings of "alexa",
 in which openWakeWord's first chunk above the threshold lies near the word's end. Without
-taking it off, the uplink would begin in the question (``audio/word_end.py``)."""
+taking it off, the uplink would begin in the question (``audio/wakewords/word_end.py``)."""
 
 
 class MicroWake:

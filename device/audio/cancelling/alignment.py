@@ -11,8 +11,8 @@ Pure; one thread at a time. Positions are samples at 16 kHz.
 
 from __future__ import annotations
 
+from device.audio.cancelling.far_end import RunTime
 from device.audio.echo import RATE_HZ
-from device.audio.far_end import RunTime
 from device.audio.format import frames_in
 
 LEAD_MS = 8

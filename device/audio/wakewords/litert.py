@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.audio.wake import CHUNK_SAMPLES, warm_up_noise
-from device.audio.wake_models import FeatureModels, WakeModel, feature_models
+from device.audio.wakewords.models import FeatureModels, WakeModel, feature_models
 from device.errors import ModelError
 from device.ports import Samples
 

@@ -1,0 +1,1 @@
+"""Whether each microphone hears: dead, stuck, clipped, humming, offset, dropping out."""

@@ -1,0 +1,1 @@
+"""Wake-word engines, their models, and where a word ends."""
