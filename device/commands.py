@@ -72,8 +72,8 @@ class RunVad:
 
 @dataclass(frozen=True, slots=True)
 class GuardReply:
-    """A reply sounds (until ``on`` is False): tell of whatever else is heard meanwhile, as
-    :class:`device.events.NearEndHeard`."""
+    """A reply sounds or is awaited (until ``on`` is False): tell of whatever else is heard
+    meanwhile, as :class:`device.events.NearEndHeard`."""
 
     on: bool
 

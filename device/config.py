@@ -21,6 +21,7 @@ from device.config_lines import KeyPath, key_lines, line_of, repeated_key
 from device.config_machine import machine_rules
 from device.config_rules import WHERE_SECRETS_GO, file_rules, is_secret
 from device.config_schema import Mistake, Option, accept, describe, did_you_mean, options
+from device.config_senseless import senseless
 from device.errors import ConfigError, SecretError
 from device.settings import Settings
 
@@ -40,6 +41,10 @@ class ConfigMistakesError(ConfigError):
 
     def __str__(self) -> str:
         return "\n".join(str(error) for error in self.errors)
+
+
+class SenselessSettingError(ConfigError):
+    """A setting that has no effect beside the others. It stops nobody."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +82,20 @@ def load(path: Path | None) -> Settings:
 
 
 def check(path: Path | None, environ: Mapping[str, str]) -> list[ConfigError]:
-    """Every mistake in the file, and what this machine lacks for it (models, key)."""
+    """Every mistake in the file, what has no effect in it, and what this machine lacks for it
+    (models, key)."""
     outcome = read(path)
+    written = {".".join(key) for key in outcome.lines}
+    mistaken = {error.key for error in outcome.errors}
+    idle = [
+        _error(outcome.path, outcome.lines, tuple(key.split(".")), mistake, SenselessSettingError)
+        for key, mistake in senseless(outcome.settings, written - mistaken)
+    ]
     found = [
         _error(outcome.path, outcome.lines, tuple(key.split(".")), mistake)
         for key, mistake in machine_rules(outcome.settings, environ)
     ]
-    return [*outcome.errors, *found]
+    return [*outcome.errors, *idle, *found]
 
 
 def read(path: Path | None) -> Outcome:
@@ -194,9 +206,14 @@ def _syntax_hint(line: str) -> str:
 
 
 def _error(
-    path: Path | None, lines: Mapping[KeyPath, int], key: KeyPath, mistake: Mistake
+    path: Path | None,
+    lines: Mapping[KeyPath, int],
+    key: KeyPath,
+    mistake: Mistake,
+    kind: type[ConfigError] = ConfigError,
 ) -> ConfigError:
-    kind = SecretError if mistake.hint == WHERE_SECRETS_GO else ConfigError
+    if mistake.hint == WHERE_SECRETS_GO:
+        kind = SecretError
     return kind(
         mistake.says,
         file=path,

@@ -117,6 +117,10 @@ def nearest(word: str, known: Iterable[str]) -> list[str]:
     """The one of ``known`` that ``word`` nearly is, or none."""
     tidy = word[:100].strip().lower().replace("-", "_").replace(" ", "_")
     words = sorted(known)
+    # "microWakeWord" is "micro" written out, however much of it is like another one.
+    written_out = [one for one in words if len(one) >= 4 and tidy.startswith(one)]
+    if written_out:
+        return [max(written_out, key=len)]
     near = difflib.get_close_matches(tidy, words, n=1, cutoff=0.6)
     if not near and len(tidy) >= 4:
         near = [word for word in words if word.startswith(tidy)][:1]

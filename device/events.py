@@ -50,7 +50,7 @@ class SpeechEnded:
 
 @dataclass(frozen=True, slots=True)
 class NearEndHeard:
-    """Over the device's own sound something else is heard: what is known of it by now.
+    """While a reply sounds or is awaited something else is heard: what is known of it by now.
 
     Posted when it begins and then with every 32 ms until it is over, while the ear guards a
     reply (:class:`device.commands.GuardReply`). Of the cancelled microphone; the times are

@@ -11,9 +11,11 @@ from device.audio.array.channel_join import BeamOrOne
 from device.audio.array.geometry import parse_channels, parse_geometry
 from device.audio.array.speaker_direction import SpeakerDirection
 from device.audio.cancelling.far_end import FarEnd, FarEndReports
-from device.audio.cancelling.stage import EchoStage, PassThrough
+from device.audio.cancelling.pass_through import PassThrough
+from device.audio.cancelling.stage import EchoStage
 from device.audio.cleaner import Cleaner
 from device.audio.finished.smart_turn import INSTALL, SmartTurn, installed_model
+from device.audio.finished.verdict import Verdict
 from device.audio.front_end import RATE_HZ as FRONT_RATE_HZ
 from device.audio.front_end import Canceller, FrontEnd
 from device.audio.hearing import Hearing, Sent
@@ -166,10 +168,10 @@ def make_turn_judge(settings: Settings, post: Post) -> TurnJudgeThread | None:
     if unused or turn.smart_turn == "off" or (turn.smart_turn == "auto" and path is None):
         return None
 
-    def load() -> SmartTurn:
+    def load() -> Verdict:
         if path is None:
             raise ModelError("the Smart Turn model is not installed", hint=INSTALL)
-        return SmartTurn(path)
+        return Verdict(SmartTurn(path))
 
     return TurnJudgeThread(load, post)
 

@@ -87,7 +87,10 @@ class ServiceSettings:
     )
     language: str = setting("en", "language people speak, ISO 639-1", live=False)
     turn_detection: str = setting(
-        "service", "who ends the user's turn", choices=("service", "device")
+        "device",
+        "who ends the user's turn: device (alike on every service, learns the speaker's pauses) or "
+        "service (what it was made for)",
+        choices=("device", "service"),
     )
     key_name: str = setting("service_key", "name of the systemd credential that holds the API key")
     key_file: str = setting("", "file that holds the API key, readable by parlor only")
@@ -155,7 +158,8 @@ class TurnSettings:
     barge_in: str = setting(
         "normal",
         "talking over a reply stops it: eager (after half a second of speech), normal, patient "
-        "(a sentence), or off (only the wake word and the button do)",
+        "(a sentence), or off (only the wake word and the button do); also who goes on speaking "
+        "before the reply is heard",
         choices=("eager", "normal", "patient", "off"),
         live=True,
     )

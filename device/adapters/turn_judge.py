@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Judge(Protocol):
-    """What tells it from sound (``audio/finished/smart_turn.py``)."""
+    """What tells it from sound (``audio/finished/verdict.py``)."""
 
     def probability(self, samples: Samples) -> float:
         """That the turn is over, 0 to 1, after ``samples``: mono int16 at 16 kHz."""

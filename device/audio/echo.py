@@ -21,17 +21,18 @@ from device.ports import Samples
 
 RATE_HZ = 16_000
 
-BLOCK_SAMPLES = 160
-"""10 ms, the frame of WebRTC's canceller; eight of them are one chunk of the wake word."""
+BLOCK_SAMPLES = 320
+"""20 ms, two frames of WebRTC's canceller; four of them are one chunk of the wake word. Of
+half the length it costs twice as much, and keeps less of who speaks over the echo."""
 
 TAIL_MS = 260
 """The longest echo path that can be learnt, delay included."""
 
-PATH_MEMORY = 0.999
+PATH_MEMORY = 0.9993
 """How much of the echo path is the same one block later (A of the state equation).
 Nearer to 1 is a deeper null, further away a faster one."""
 
-NEAR_MEMORY = 0.5
+NEAR_MEMORY = 0.35
 """Smoothing of the near-end's power from block to block."""
 
 CONSTRAINED = 3
@@ -42,14 +43,19 @@ partitions: J. S. Soo and K. K. Pang, "Multidelay block frequency domain adaptiv
 IEEE Trans. ASSP 38, 1990; AEC3 does so too). The drift of these partitions is renewed with
 them: it follows the path's size, which changes slowly."""
 
-GUARD_BLOCKS = 10
+GUARD_BLOCKS = 5
 """Over so many blocks (100 ms) the output's power is held against the microphone's."""
 
 MOST_EXCESS = 1.3
 """Times the microphone's power: louder than that, and the filter is wrong. Up to it a
 good filter comes too: speech that happens to oppose the echo is louder without it."""
 
-_FIRST_UNCERTAINTY = 1e-2
+FIRST_UNCERTAINTY = 0.1
+FLAT_MS = 60
+DECAY_DB = 3.0
+"""What is expected of an unknown path, as power: the direct sound within the first
+60 ms, and reverberation that falls by so much each 10 ms."""
+
 _FIRST_NEAR_POWER = 1e-4
 _LEAST_POWER = np.float32(1e-10)
 _LEAST_DRIFT = np.float32(1e-8)
@@ -74,6 +80,9 @@ class EchoCanceller:
         self.partitions = -(-round(tail_ms * RATE_HZ / 1000) // BLOCK_SAMPLES)
         self._keep = np.float32(path_memory**2)
         self._shape = (channels, self.partitions, BLOCK_SAMPLES + 1)
+        at_ms = np.arange(self.partitions) * BLOCK_SAMPLES * 1000 / RATE_HZ
+        fall_db = DECAY_DB / 10 * np.maximum(at_ms - FLAT_MS, 0)
+        self._expected = (FIRST_UNCERTAINTY * 10 ** (-fall_db / 10)).astype(np.float32)[:, None]
         self.forget()
 
     def forget(self) -> None:
@@ -102,7 +111,8 @@ class EchoCanceller:
 
     def doubt(self) -> None:
         """As uncertain of the path as at the beginning."""
-        self._uncertainty: Signal = np.full(self._shape, _FIRST_UNCERTAINTY, np.float32)
+        self._uncertainty: Signal = np.empty(self._shape, np.float32)
+        self._uncertainty[:] = self._expected
         self._near_power: Signal = np.full(
             (self._shape[0], self._shape[2]), _FIRST_NEAR_POWER, np.float32
         )
@@ -138,8 +148,8 @@ class EchoCanceller:
         return whole
 
     def block(self, near: Signal, far: Signal) -> tuple[Signal, Signal, Signal]:
-        """``near`` (channels, 160) and ``far`` (160,), full scale is 1. Returns, each
-        (channels, 160): ``near`` less the echo (or ``near`` while the filter is wrong), the
+        """``near`` (channels, 320) and ``far`` (320,), full scale is 1. Returns, each
+        (channels, 320): ``near`` less the echo (or ``near`` while the filter is wrong), the
         estimated echo, and the filter's error."""
         far_spectra = self._take(far)
         np.multiply(self.path, far_spectra, out=self._work)
@@ -161,7 +171,7 @@ class EchoCanceller:
         return self._guarded(near, echo, error), echo, error
 
     def _take(self, far: Signal) -> Spectra:
-        """The far end's next block. Returns the spectra (partitions, 161), newest first."""
+        """The far end's next block. Returns the spectra (partitions, 321), newest first."""
         partitions = self._shape[1]
         self._far_pair[:BLOCK_SAMPLES] = self._far_pair[BLOCK_SAMPLES:]
         self._far_pair[BLOCK_SAMPLES:] = far
@@ -172,7 +182,7 @@ class EchoCanceller:
         return self._far_ring[at : at + partitions]
 
     def _learn(self, error: Spectra, far: Spectra) -> None:
-        """From the spectra of the filter's error (channels, 161) and of the far end."""
+        """From the spectra of the filter's error (channels, 321) and of the far end."""
         # In place wherever an array is large: making new ones costs as much as the sums.
         uncertainty, step = self._uncertainty, self._step
         self._near_power *= NEAR_MEMORY
@@ -203,7 +213,7 @@ class EchoCanceller:
         if not any(wrong) and before.all():
             return error
         self._gain = np.where(wrong, 0, 1).astype(np.float32)
-        self._uncertainty[wrong] = _FIRST_UNCERTAINTY
+        self._uncertainty[wrong] = self._expected
         self._near_power[wrong] = _FIRST_NEAR_POWER
         ramp = before[:, None] + (self._gain - before)[:, None] * _RAMP
         guarded: Signal = near - (ramp * echo).astype(np.float32, copy=False)

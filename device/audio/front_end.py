@@ -16,13 +16,13 @@ from typing import Protocol
 
 import numpy as np
 
-from device.audio.cancelling.stage import EchoFacts
+from device.audio.cancelling.facts import EchoFacts
 from device.audio.polyphase import LowDelayResampler
 from device.ports import Samples
 
 RATE_HZ = 16_000
 
-BLOCK_SAMPLES = 160
+BLOCK_SAMPLES = 320
 """What the canceller takes at a time, and the most that waits for the rest of a block."""
 
 
@@ -149,6 +149,11 @@ class FrontEnd:
         """Capture frames that must follow an instant before it can come out clean; up to a
         block more, until the block that it is in is whole."""
         return self._clean_latency * self.scale + self._resamplers[0].lookahead
+
+    @property
+    def next_block_frame(self) -> int:
+        """One past the capture frame with which the next block comes out."""
+        return self._next_frame + BLOCK_SAMPLES * self.scale + self._resamplers[0].lookahead
 
     def observe(self, end_frame: int, at: float) -> None:
         """The capture period up to ``end_frame`` came at ``at``; told before it is processed."""

@@ -14,13 +14,13 @@ from enum import StrEnum
 
 import numpy as np
 
-from device.audio.cancelling.stage import EchoFacts
+from device.audio.cancelling.facts import SILENT_DB, EchoFacts
 from device.audio.format import frames_in, pick_channel
 from device.audio.frame_scale import in_frames
-from device.audio.front_end import BLOCK_SAMPLES, Front, FrontEnd
+from device.audio.front_end import Front, FrontEnd
 from device.audio.lanes import UplinkLane, VadLane, WakeLane
 from device.audio.microphones.watch import MicWatch
-from device.audio.near_end import NearEnd
+from device.audio.near_end import BLOCK_SAMPLES, NearEnd
 from device.audio.onset import EchoLevels
 from device.audio.own_sound import OwnSoundMask
 from device.audio.preroll import PrerollRing
@@ -133,10 +133,11 @@ class Hearing:
     def wanted_frame(self) -> int:
         """Nothing can come of ``process`` before the capture reaches this frame.
 
-        The next wake chunk while idle; 0 while VAD or uplink want every period.
+        The next wake chunk while idle; the front end's next block (without a front end any
+        period) while anything else listens.
         """
         if self._vad_on or self.uplink_on or self._guarding:
-            return 0
+            return 0 if self._front is None else self._front.next_block_frame
         wait = 0 if self._front is None else self._front.lookahead
         return self._wake.wanted_frame * self._scale + wait
 
@@ -323,11 +324,11 @@ class Hearing:
         if self._near_end is None or not self._guarding or not len(front.blocks):
             return []
         found = []
-        for number, (_, microphone_db, linear_db, _) in enumerate(echo.levels):
+        for number, (far_db, microphone_db, filtered_db, _) in enumerate(echo.levels.tolist()):
             start = number * BLOCK_SAMPLES
-            known = EchoLevels(
-                float(microphone_db), float(linear_db), echo.residual_db, echo.converged
-            )
+            # Where nothing was played the filter has left nothing.
+            linear_db = filtered_db if far_db > SILENT_DB else None
+            known = EchoLevels(microphone_db, linear_db, echo.residual_db, echo.converged)
             block = front.blocks[start : start + BLOCK_SAMPLES]
             found += self._near_end.hear(block, front.blocks_at + start, known)
         return found

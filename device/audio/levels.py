@@ -99,5 +99,6 @@ SILENT_DB = -120.0
 
 def level_db(sound: Samples) -> float:
     """dBFS of ``sound``, int16; :data:`SILENT_DB` for digital silence."""
-    power = float(np.mean(np.square(sound.astype(np.float32)))) / 32768.0**2
+    fine = sound.astype(np.float32).ravel()
+    power = float(np.dot(fine, fine)) / (len(fine) * 32768.0**2)
     return 10 * math.log10(power + 1e-12)

@@ -45,6 +45,14 @@ OVER_MS = 480
 NOBODY_MS = 192
 """The same where nothing was ever taken for speech."""
 
+FAINT_DB = 6.0
+"""Above the room's noise. What is fainter, while nobody is heard, Silero is not asked about:
+it would cost as much as the whole canceller, to hear nothing."""
+
+LEAD_CHUNKS = 4
+"""So much of what it was not asked about it hears first when it is asked again: without it
+the first 100 ms of a voice sound to it like a noise."""
+
 _PART = vad.CHUNK_SAMPLES // 4  # 8 ms
 _PART_MS = vad.CHUNK_MS // 4
 _KEPT = pitch.PIECE_SAMPLES
@@ -76,6 +84,7 @@ class NearEnd:
         self._waiting = 0  # samples at the end of ``_recent`` that no chunk has taken
         self._since: int | None = None
         self._echo = EchoLevels(-120.0, None, None, certain=False)
+        self._unheard: deque[Samples] = deque(maxlen=LEAD_CHUNKS)
         self._forget()
 
     def _forget(self) -> None:
@@ -97,7 +106,9 @@ class NearEnd:
         inaudible = (
             echo.residual_db is not None and echo.residual_db < self._onset.floor.db + MASKED_DB
         )
-        self._echo = echo = replace(echo, certain=echo.certain or inaudible)
+        if inaudible and not echo.certain:
+            echo = replace(echo, certain=True)
+        self._echo = echo
         onset = self._onset.update(level_db(block), echo, speech=self._speech_ms > 0)
         found = []
         if onset and self._since is None:
@@ -120,7 +131,10 @@ class NearEnd:
         end = len(self._recent) - (self._waiting - vad.CHUNK_SAMPLES)
         chunk = self._recent[end - vad.CHUNK_SAMPLES : end]
         self._waiting -= vad.CHUNK_SAMPLES
-        speaks = self._vad.probability(chunk) >= SPEECH
+        if self._since is None and self._is_faint(chunk):
+            self._unheard.append(chunk)
+            return []
+        speaks = self._speaks(chunk)
         if self._since is None:
             if not speaks:
                 return []
@@ -134,6 +148,18 @@ class NearEnd:
             self._since = None
             self._forget()
         return [report]
+
+    def _is_faint(self, chunk: Samples) -> bool:
+        floor = self._onset.floor
+        return floor.known and level_db(chunk) < floor.db + FAINT_DB
+
+    def _speaks(self, chunk: Samples) -> bool:
+        if self._unheard:
+            self._vad.reset()
+            for before in self._unheard:
+                self._vad.probability(before)
+            self._unheard.clear()
+        return self._vad.probability(chunk) >= SPEECH
 
     def _weigh(self, chunk: Samples, speaks: bool) -> None:
         parts = [level_db(chunk[at : at + _PART]) for at in range(0, len(chunk), _PART)]

@@ -17,7 +17,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from device.ports import Samples
@@ -99,11 +98,18 @@ class LowDelayResampler:
         output = np.empty(count)
         if count == 0:
             return output.astype(np.int16)
-        windows = sliding_window_view(self._window, 2 * self._half)
+        sample, taps = self._window.itemsize, 2 * self._half
         for offset in range(min(self._up, count)):
             instant, phase = divmod((self._made + offset) * self._down, self._up)
             first = instant - self._half + 1 - self._window_start
-            rows = windows[first :: self._down][: _ceil_div(count - offset, self._up)]
+            # Overlapping rows of one array; numpy's own helper takes as long as the sums.
+            rows = np.ndarray(
+                (_ceil_div(count - offset, self._up), taps),
+                np.float64,
+                self._window,
+                first * sample,
+                (self._down * sample, sample),
+            )
             output[offset :: self._up] = np.einsum("kt,t->k", rows, self._bank[phase])
         np.rint(output / (1 << _SCALE_BITS), out=output)
         return np.clip(output, _INT16.min, _INT16.max).astype(np.int16)

@@ -21,11 +21,22 @@ def add_parser(subparsers: Subparsers) -> None:
         "Exit status 1 when something must be mended.",
     )
     add_config_option(parser)
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the findings as JSON")
+    form.add_argument(
+        "--microphones",
+        action="store_true",
+        help="instead: tap at each microphone of an array when asked, and it says whether they "
+        "stand in the configured order",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit 0 when nothing must be mended (there may be warnings)."""
+    if args.microphones:
+        from device.cli import doctor_microphones  # noqa: PLC0415 -- loads numpy
+
+        return doctor_microphones.run(args.config)
     from device.doctor.examination import examine  # noqa: PLC0415 -- loads what it examines
 
     # The findings are the output; the parts' own log lines would stand between them.

@@ -22,15 +22,17 @@ from device.audio.wakewords.trial import (
     scores_of,
     sustained,
 )
+from device.cli.microphone_frames import Capture
 from device.cli.options import Subparsers, add_config_option
 from device.cli.score_plot import level_bar, plot
-from device.cli.wake_recording import Capture, Microphone, read_wav
+from device.cli.wake_recording import Microphone, channels_of, read_wav
 from device.doctor.quiet import native_stderr_silenced
 from device.hearing_factory import make_wake_engine
 from device.ports import Post, Samples, WakeEngine
 from device.settings import AudioSettings, WakeSettings
 
 COUNTDOWN = 3
+TRIES, ROOM_S = 5, 20.0
 TRY_S = 3.0
 _MOST_TRIES = 20
 
@@ -49,13 +51,13 @@ def add_parser(subparsers: Subparsers) -> None:
         "the room be as it usually is (television on, if it is). Nothing is kept.",
     )
     tune.add_argument("word", nargs="?", metavar="WORD", help="default: the first of [wake] words")
-    tune.add_argument("--tries", type=_tries, default=5, metavar="N", help="default: 5")
+    tune.add_argument("--tries", type=_tries, metavar="N", help=f"default: {TRIES}")
     tune.add_argument(
         "--room-s",
         type=_room_s,
-        default=20.0,
         metavar="SECONDS",
-        help="how long to listen to the room without the word; 0: not at all (default: 20)",
+        help="how long to listen to the room without the word; 0: not at all "
+        f"(default: {ROOM_S:.0f})",
     )
     tune.add_argument(
         "--file",
@@ -77,27 +79,63 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit 0 with a proposal, 1 without one. Raises ParlorError: no microphone, no such word."""
+    """Exit 0 with a proposal, 1 without one, 2 for options that do not go together. Raises
+    ParlorError: no microphone, no such word, no recording."""
+    if clash := _clash(args):
+        print(f"parlor wake tune: {clash}", file=sys.stderr)
+        return 2
     settings = config.load(args.config)
     wake = replace(settings.wake, words=(args.word or settings.wake.words[0],))
+    tries = [(path, read_wav(path)) for path in args.file]
+    rooms = [(path, read_wav(path)) for path in args.room_file]
     with native_stderr_silenced():
         engine = make_wake_engine(wake)
     session = Session(engine, wake, sys.stdout)
-    if args.file:
-        tries = [(path.name, read_wav(path)) for path in args.file]
-        rooms = [(path.name, read_wav(path)) for path in args.room_file]
+    if tries:
         print(f"{session.heading}, from {len(tries)} recording{'s' * (len(tries) != 1)}")
-        for name, samples in tries:
-            session.hear_try(name, samples)
-        for name, samples in rooms:
-            session.hear_room(name, samples)
-    else:
-        with Microphone(settings.audio, _alsa(settings.audio)) as microphone:
-            for _ in microphone.chunks(0.1):  # it is there, or says why not
-                pass
-            print(f"{session.heading}, through {settings.audio.capture}")
-            from_microphone(session, microphone.chunks, args.tries, args.room_s)
+        for path, samples in tries:
+            session.hear_try(_named(path), samples)
+        for path, samples in rooms:
+            session.hear_room(_named(path), samples)
+        return session.conclude()
+    # ALSA's own lines about a card that is not there would stand before the message.
+    with (
+        native_stderr_silenced(),
+        Microphone(settings.audio, _alsa(settings.audio)) as microphone,
+    ):
+        for _ in microphone.chunks(0.1):  # it is there, or says why not
+            pass
+        print(f"{session.heading}, through {settings.audio.capture}")
+        count = TRIES if args.tries is None else args.tries
+        room_s = ROOM_S if args.room_s is None else args.room_s
+        from_microphone(session, microphone.chunks, count, room_s)
     return session.conclude()
+
+
+def _clash(args: argparse.Namespace) -> str:
+    """Which options do not go together, and what to do; empty when all do."""
+    if args.room_file and not args.file:
+        return (
+            "--room-file goes with --file: name recordings of the word, too; or leave it away, "
+            "then the microphone hears the word and the room"
+        )
+    unheard = [
+        option
+        for option, value in (("--tries", args.tries), ("--room-s", args.room_s))
+        if value is not None
+    ]
+    if args.file and unheard:
+        options = " and ".join(unheard)
+        verb = "is" if len(unheard) == 1 else "are"
+        return f"{options} {verb} for the microphone, which --file leaves alone; leave one away"
+    return ""
+
+
+def _named(path: Path) -> str:
+    channels = channels_of(path)
+    if channels == 1:
+        return path.name
+    return f"{path.name} (the first of its {channels} channels)"
 
 
 def from_microphone(

@@ -32,7 +32,7 @@ class Answering(Manners):
         if not self._replies.started(event.reply_id):
             self._out.append(CancelReply(event.reply_id))
             return
-        self._guard.reply_started()
+        self._own_words.begins(event.reply_id)
         self._reply_text = ""
         self.deadlines.drop("no_phrase")
         self.deadlines.set("no_reply", now + self._service.reply_timeout_s)
@@ -40,7 +40,7 @@ class Answering(Manners):
     def _on_reply_audio(self, event: ReplyAudioReceived, now: float) -> None:
         if not self._replies.is_current(event.reply_id):
             return
-        self._guard.audio_received(event.audio_ms)
+        self._own_words.of(event.reply_id).audio_received(event.audio_ms)
         if self._replies.awaited:
             self.deadlines.set("no_reply", now + self._service.reply_timeout_s)
         if self._replies.first_audio(event.reply_id):
@@ -53,7 +53,7 @@ class Answering(Manners):
     def _on_reply_transcript(self, event: ReplyTranscript, _now: float) -> None:
         if not self._replies.is_current(event.reply_id):
             return
-        self._guard.transcript(event.text, final=event.final)
+        self._own_words.of(event.reply_id).transcript(event.text, final=event.final)
         if not event.final:
             self._reply_text += event.text
         elif event.text:
@@ -78,7 +78,7 @@ class Answering(Manners):
     def _on_reply_done(self, event: ReplyDone, now: float) -> None:
         if not self._replies.is_current(event.reply_id):
             return
-        self._guard.reply_complete()
+        self._own_words.of(event.reply_id).reply_complete()
         had_audio = self._replies.done(event.reply_id)
         if had_audio:
             self._out.append(FinishReply(event.reply_id))
@@ -98,6 +98,7 @@ class Answering(Manners):
             self._after_reply(now)
 
     def _on_playback_started(self, event: PlaybackStarted, now: float) -> None:
+        self._own_words.of(event.reply_id).sounds(event.at)
         if not self._replies.is_current(event.reply_id):
             return
         self._playing = event.reply_id
@@ -122,6 +123,8 @@ class Answering(Manners):
             item_id=event.item_id,
             at=event.at,
         )
+        self._own_words.of(event.reply_id).falls_silent(now)
+        self._sign_over(event.reply_id)
         if event.reply_id == self._playing:
             self._playing = ""
         if event.reason is StopReason.DONE:

@@ -1,11 +1,14 @@
 """Somebody speaks over a reply: lower it, then find out whether it was meant to stop.
 
-The ear says what it hears (:class:`device.events.NearEndHeard`), the service sometimes which
-words; from these and the setting ``barge_in`` :class:`BargeIn` answers each time with a
-:class:`Verdict`. A reply is ducked on the first sign, because coming up again costs little. It
-is cut when the sound has gone on for longer than an acknowledgement ("mhm", "yeah, okay") does,
-is loud enough against the echo that may be left, has a voice, and still goes on; or as soon as
-words say more than "go on". Otherwise it comes up again.
+The ear says what it hears (:class:`device.events.NearEndHeard`); from this and the setting
+``barge_in`` :class:`BargeIn` answers each time with a :class:`Verdict`. A reply is ducked on the
+first sign, because coming up again costs little. It is cut when the sound has gone on for longer
+than an acknowledgement ("mhm", "yeah, okay") does, is loud enough against the echo that may be
+left, has a voice, and still goes on. Otherwise it comes up again. Before the reply sounds there
+is nothing to be lowered; the rest is the same.
+
+Words decide nothing: no service transcribes what it was not sent, and what is heard over a reply
+is sent only once it is known to be meant for the device.
 
 Pure: time is an argument, in seconds of any steady clock.
 """
@@ -16,7 +19,6 @@ from collections import deque
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from device.core.acknowledgement import other_words, says_something
 from device.events import NearEndHeard
 
 
@@ -40,19 +42,17 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Demand:
     """What makes an interruption. ``span_ms`` from its beginning to its last sound, ``share``
-    of that taken for speech, ``least_db`` above the rest of the echo; ``words`` that are no
-    acknowledgement, where there is a transcript."""
+    of that taken for speech, ``least_db`` above the rest of the echo."""
 
     span_ms: int
     share: float
     least_db: float
-    words: int
 
 
 DEMANDS = {
-    "eager": Demand(span_ms=448, share=0.6, least_db=9.0, words=1),
-    "normal": Demand(span_ms=632, share=0.6, least_db=12.0, words=1),
-    "patient": Demand(span_ms=900, share=0.6, least_db=15.0, words=3),
+    "eager": Demand(span_ms=448, share=0.6, least_db=9.0),
+    "normal": Demand(span_ms=632, share=0.6, least_db=12.0),
+    "patient": Demand(span_ms=900, share=0.6, least_db=15.0),
 }
 """By ``[turn] barge_in``; "off" is none of them. Chosen with ``bargein_rows.py --half tune``:
 an acknowledgement is over after 0.6 s, a sentence is not."""
@@ -83,11 +83,8 @@ UNCERTAIN_TIMES = 1.5
 UNCERTAIN_DB = 6.0
 """While the canceller is learning, what is heard may be the reply itself: more is wanted."""
 
-ACKNOWLEDGED_MS = 600
-"""Longer for who is known to have said nothing but "yeah, right": it may be followed by more."""
-
-WORDS_MS = 200
-"""Of speech that words must come with: transcripts of the echo come with none."""
+SOMEBODY_MS = 200
+"""Of speech from which it is somebody, whoever that is."""
 
 AGAIN_SPEECH_MS = 320
 AGAIN_NOBODY_MS = 128
@@ -138,7 +135,6 @@ class BargeIn:
         self._counted: NearEndHeard | None = None  # the same, without what does not count
         self._reports: deque[NearEndHeard] = deque()
         self._base: NearEndHeard | None = None  # up to here nothing counts
-        self._text = ""
         self._given_up = False
 
     @property
@@ -159,7 +155,7 @@ class BargeIn:
         sound = self._counted
         if self._demand is None or self._cut or self._given_up or sound is None:
             return None
-        spoken = sound.speech_ms >= WORDS_MS // 2 and sound.quiet_ms < AGAIN_SPEECH_MS
+        spoken = sound.speech_ms >= SOMEBODY_MS // 2 and sound.quiet_ms < AGAIN_SPEECH_MS
         meant = self._loud(sound) and not self._far(sound)
         return self._from_frame(sound) if spoken and meant else None
 
@@ -203,12 +199,6 @@ class BargeIn:
             voiced_ms=max(0, sound.voiced_ms - base.voiced_ms),
         )
 
-    def read(self, text: str, now: float) -> Verdict:
-        """What was said over the reply, as far as it is understood; each time from its start.
-        Words alone lower nothing: what they belong to is heard, or over."""
-        self._text = text
-        return self._judge(now) if self._ducked else Verdict(Act.NOTHING)
-
     def tick(self, now: float) -> Verdict:
         """Time has passed without a word from the ear."""
         if not self._ducked:
@@ -234,7 +224,7 @@ class BargeIn:
         if interrupts:
             self._cut, self._ducked = True, False
             return Verdict(Act.CUT, self._from_frame(counted))
-        if self._far(sound) and sound.speech_ms >= WORDS_MS:
+        if self._far(sound) and sound.speech_ms >= SOMEBODY_MS:
             self._given_up = True  # somebody, and nobody that is meant
             return self._restore(now)
         return self._restore(now) if self._over(sound) else self.tick(now)
@@ -271,11 +261,6 @@ class BargeIn:
         if sound.voiced_ms < VOICED_SHARE * sound.speech_ms:
             return False
         span_ms = self._demand.span_ms * (1.0 if sound.certain else UNCERTAIN_TIMES)
-        if says_something(self._text):
-            others = other_words(self._text)
-            if others >= self._demand.words and sound.speech_ms >= WORDS_MS:
-                return True
-            span_ms += 0 if others else ACKNOWLEDGED_MS
         if sound.speech_ms < self._demand.share * span_ms:
             return False
         lasted_ms = sound.lasted_ms - sound.quiet_ms

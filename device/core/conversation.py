@@ -150,9 +150,8 @@ class Conversation(Interrupting):
     # --- opening and closing the user's turn -----------------------------------
 
     def is_own_voice(self, event: WakeDetected, now: float) -> bool:
-        """Whether it is the reply that says the word."""
-        heard_ms = (now - self._playing_since) * 1000
-        return bool(self._playing) and self._guard.is_own_voice(event.word, heard_ms)
+        """Whether it is the device that says the word: a reply, or a phrase of its own."""
+        return self._own_words.hold(event.word, now)
 
     def _on_wake(self, event: WakeDetected, now: float) -> None:
         if self.is_own_voice(event, now):

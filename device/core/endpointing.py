@@ -1,22 +1,29 @@
 """How long a silence must last to end somebody's turn. Pure; the time is passed in.
 
-People pause in mid-sentence, each in his own way, and pauses are distributed log-normally
-(Campione and Véronis, "A large-scale multilingual study of silent pause duration", 2002).
-So the silence that ends a turn begins as ``[turn] silence_ms`` and is scaled by
+A turn is ended when it has become unlikely enough that the silence is yet a pause. How likely
+that is falls as the silence grows, because pauses are distributed log-normally (Campione and
+Véronis, "A large-scale multilingual study of silent pause duration", 2002). With
 
-- this speaker: every pause after which he went on moves the estimate of his median and makes
-  it surer (normal-normal Bayes on the logarithm). What is unknown costs waiting, so being
-  surer shortens it;
-- how finished the turn sounds (:class:`device.events.TurnJudged`), where that was judged in
-  time: shortened when it plainly is, stretched when it plainly is not. Without a verdict the
-  silence is the speaker's;
-- ``eagerness``, and bounds. With "fixed" it is ``silence_ms``, whoever speaks.
+- S(t), the part of this speaker's pauses that last longer than t, and
+- L, how much likelier what was heard is at the end of a turn than in a pause
+  (:class:`device.events.TurnJudged`; 1 where nothing was judged in time)
+
+the odds of a pause after t are those before it times S(t) / L (Bayes; at the end of a turn
+silence goes on for certain). They are compared with what a stranger's are after ``[turn]
+silence_ms`` when nothing is known of how he sounds. So the turn ends as soon as
+S(t) = L * S_stranger(silence_ms).
+
+The speaker's pauses are learned within the conversation: every pause after which he went on moves
+the estimate of his median and makes it surer (normal-normal Bayes on the logarithm). What is
+unknown costs waiting, so being surer shortens it. ``eagerness`` scales the result, and it has
+bounds. With "fixed" it is ``silence_ms``, whoever speaks.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from device.settings import TurnSettings
 
@@ -27,12 +34,11 @@ _TYPICAL_PAUSE_S = 0.55
 _SHORTEST_PAUSE_S = 0.3  # below it there is a stop within a phrase, which ends no turn anyhow
 #: Standard deviations of a pause's logarithm.
 _BETWEEN_SPEAKERS, _WITHIN_SPEAKER = 0.3, 0.4
-#: How far into the tail of somebody's pauses the silence lies, in standard deviations.
-_TAIL = 1.5
-#: What a verdict of 0 makes of the silence, as a logarithm; a verdict of 1 the opposite. Not
-#: more: on read speech the model is often wrong (``scripts/bench_parts/acoustics/turn_rows.py``).
-_WEIGHT = 0.4
-#: As logarithms, too.
+_STRANGER = NormalDist(math.log(_TYPICAL_PAUSE_S), math.hypot(_BETWEEN_SPEAKERS, _WITHIN_SPEAKER))
+#: No verdict is surer: at most so much likelier is what was heard, as a logarithm.
+_MOST_EVIDENCE = 4.0
+_LEAST_CHANCE = 1e-9  # of a pause to last so long: beyond it the tail is not known
+#: What it makes of the silence, as a logarithm.
 _EAGERNESS = {"low": 0.3, "medium": 0.0, "high": -0.3}
 
 
@@ -94,18 +100,30 @@ class EndOfTurn:
         settings = self._settings
         if settings.eagerness == "fixed":
             return settings.silence_ms / 1000
-        verdict = 0.0 if finished is None else _WEIGHT * (1 - 2 * min(max(finished, 0.0), 1.0))
-        scale = _EAGERNESS[settings.eagerness] + self._learned() + verdict
-        silence_ms = settings.silence_ms * math.exp(scale)
+        # Of the lower tail, where small chances keep their digits.
+        chance = _STRANGER.cdf(2 * _STRANGER.mean - math.log(settings.silence_ms / 1000))
+        chance *= math.exp(_evidence(finished))
+        chance = min(max(chance, _LEAST_CHANCE), 1 - _LEAST_CHANCE)
+        pauses = self._learned()
+        silence_s = math.exp(2 * pauses.mean - pauses.inv_cdf(chance))
+        silence_ms = 1000 * silence_s * math.exp(_EAGERNESS[settings.eagerness])
         # Whoever sets silence_ms beyond a bound means it.
         shortest_ms = min(settings.shortest_silence_ms, settings.silence_ms)
         longest_ms = max(settings.longest_silence_ms, settings.silence_ms)
         return min(max(silence_ms, shortest_ms), longest_ms) / 1000
 
-    def _learned(self) -> float:
-        """The logarithm of what this speaker's pauses make of the silence."""
+    def _learned(self) -> NormalDist:
+        """The logarithm of this speaker's next pause, in seconds."""
         prior, each = 1 / _BETWEEN_SPEAKERS**2, 1 / _WITHIN_SPEAKER**2
         certainty = prior + self._pauses * each
-        shift = self._sum_of_logs * each / certainty
-        spread = math.sqrt(_WITHIN_SPEAKER**2 + 1 / certainty)
-        return shift + _TAIL * (spread - math.hypot(_WITHIN_SPEAKER, _BETWEEN_SPEAKERS))
+        mean = _STRANGER.mean + self._sum_of_logs * each / certainty
+        return NormalDist(mean, math.sqrt(_WITHIN_SPEAKER**2 + 1 / certainty))
+
+
+def _evidence(finished: float | None) -> float:
+    """How much likelier what was heard is at the end of a turn, as a logarithm."""
+    if finished is None:
+        return 0.0
+    least = 1 / (1 + math.exp(_MOST_EVIDENCE))
+    finished = min(max(finished, least), 1 - least)
+    return math.log(finished / (1 - finished))

@@ -1,30 +1,38 @@
-"""Somebody speaks over a reply: ducked at once, cut when it is meant.
+"""Somebody speaks while a reply sounds, or before it does.
 
-Whether it is meant says :mod:`device.core.bargein`; here it meets the state machine.
+Over a reply: it is ducked at once, and cut when that is meant. Before it: they were cut off in
+mid-sentence and go on, so the reply is called off and never sounds. Whether it is meant says
+:mod:`device.core.bargein`, how a turn goes on :mod:`device.core.going_on`; here both meet the
+state machine.
 """
 
 from __future__ import annotations
 
 from device.commands import Command, Cue, DuckPlayback, GuardReply, PlayCue
-from device.core.bargein import Act, BargeIn, Verdict
+from device.core import going_on
+from device.core.bargein import PREROLL_MS, Act, BargeIn, Verdict
 from device.core.company import Outcome
+from device.core.going_on import Again
 from device.core.listening import Listening
+from device.core.manners import SIGN_WAITS_S
 from device.core.phases import Phase
 from device.core.tools import Toolbox
-from device.events import NearEndHeard, StopReason
+from device.events import NearEndHeard, ReplyStarted, StopReason
 from device.settings import Settings
 
 
 class Interrupting(Listening):
-    """Handlers of what is heard while a reply sounds."""
+    """Handlers of what is heard while a reply sounds or is awaited."""
 
     def __init__(
         self, settings: Settings, toolbox: Toolbox, *, says_on_request: bool = False
     ) -> None:
         rate_hz = settings.audio.capture_rate_hz
         self._barge_in = BargeIn(settings.turn.barge_in, rate_hz)
-        self._guarding = False
+        self._guarding = self._lowered = False
         self._heard: NearEndHeard | None = None  # the last that was told
+        # From which frame and when, as soon as the reply can be called off.
+        self._owed: tuple[int, float] | None = None
         super().__init__(settings, toolbox, says_on_request=says_on_request)
 
     def apply(self, settings: Settings) -> None:
@@ -40,17 +48,14 @@ class Interrupting(Listening):
         self._carry_out(self._barge_in.tick(now), now)
 
     def _carry_out(self, verdict: Verdict, now: float) -> None:
-        match verdict.act:
-            case Act.DUCK:
-                self._report("ducked", **self._evidence)
-                self._out.append(DuckPlayback(True))
-            case Act.RESTORE:
-                self._report("restored", **self._evidence)
-                self._out.append(DuckPlayback(False))
-            case Act.CUT:
+        """What is lowered and comes up again, ``_with_guard`` tells: not before it sounds."""
+        if verdict.act is Act.CUT:
+            assert verdict.from_frame is not None
+            began_at = self._began_at(verdict.from_frame, now)
+            if self._is_same_turn(began_at):
+                self._go_on(verdict.from_frame, began_at, now)
+            else:
                 self._interrupt(verdict.from_frame, now)
-            case Act.NOTHING:
-                pass
         self._set_due()
 
     @property
@@ -70,7 +75,7 @@ class Interrupting(Listening):
             "person_db": self._level_db,
         }
 
-    def _interrupt(self, from_frame: int | None, now: float) -> None:
+    def _interrupt(self, from_frame: int, now: float) -> None:
         self._report("barge_in", **self._evidence)
         self._abandon(now, StopReason.BARGE_IN)
         self._company.turn_over(Outcome.ANSWERED, self._level_db)
@@ -79,6 +84,69 @@ class Interrupting(Listening):
         else:  # a television may stop a reply, but is not listened to for ever
             self._out.append(PlayCue(Cue.GAVE_UP))
             self._become_idle(now)
+
+    # --- the turn was not over -------------------------------------------------------------
+
+    def _began_at(self, from_frame: int, now: float) -> float:
+        """When the first sound was made for which a turn would begin at ``from_frame``."""
+        assert self._heard is not None
+        ago_ms = self._heard.lasted_ms - PREROLL_MS
+        return now - ago_ms / 1000 - (self._heard.since_frame - from_frame) / self._capture_rate_hz
+
+    def _is_same_turn(self, began_at: float) -> bool:
+        """Whether who speaks since then goes on with the turn that was taken for over, rather
+        than answering what is heard."""
+        if not self._may_go_on:
+            return False
+        if self.phase is Phase.THINKING:
+            return True
+        unheard = began_at <= self._playing_since + going_on.REACTION_S
+        return unheard and not self._replies.any_heard
+
+    @property
+    def _may_go_on(self) -> bool:
+        again = self._went_on < going_on.MOST_TIMES
+        return self._just_ended and again and going_on.is_heard(self._service)
+
+    def _go_on(self, from_frame: int, began_at: float, now: float) -> None:
+        began = self._turn_from
+        how = going_on.again(
+            self._service,
+            began_ago_s=now - began_at + (from_frame - began) / self._capture_rate_hz
+            if began is not None
+            else None,
+            answer_has_begun=self.phase is Phase.SPEAKING
+            or (self._taken and not self._replies.promised),
+        )
+        if how is Again.LATER:
+            self._owed = from_frame, began_at
+            return
+        if how is Again.ANEW:
+            self._interrupt(from_frame, now)
+            return
+        whole = how is Again.WHOLE
+        self._report("turn_goes_on", whole=whole, **self._evidence)
+        self._end_of_turn.speech_started(began_at)
+        self._abandon(now, StopReason.BARGE_IN)
+        if began is not None:  # nothing is sent of before the turn
+            from_frame = began if whole else max(began, from_frame)
+        self._listen_on(now, from_frame, whole=whole)
+
+    def _on_reply_started(self, event: ReplyStarted, now: float) -> None:
+        super()._on_reply_started(event, now)
+        owed = self._owed
+        if owed is not None and self._replies.is_current(event.reply_id):
+            self._owed = None
+            self._go_on(*owed, now)
+
+    # --- around a reply ----------------------------------------------------------------------
+
+    def _due_slow_reply(self, now: float) -> None:
+        """Not into what somebody says."""
+        if self._barge_in.ducked:
+            self.deadlines.set("slow_reply", now + SIGN_WAITS_S)
+        else:
+            super()._due_slow_reply(now)
 
     def _follow_up(self, now: float) -> None:
         """Who spoke over the end of the reply, and still does, need not begin anew."""
@@ -94,19 +162,37 @@ class Interrupting(Listening):
         else:
             self.deadlines.set("barge_in", due)
 
+    @property
+    def _sounds(self) -> bool:
+        """A reply does. Between two parts of it (a tool is asked) as well: who began over the
+        first may go on."""
+        between = self.phase is Phase.THINKING and self._replies.any_heard
+        return self.phase is Phase.SPEAKING or between
+
+    @property
+    def _may_be_spoken_to(self) -> bool:
+        """Somebody may go on with a turn, or speak before a phrase of ours does. Not where the
+        turn is over and the service has yet to say whether it was one."""
+        if self.phase is not Phase.THINKING or self._undecided:
+            return False
+        return not self._just_ended or self._may_go_on
+
     def _with_guard(self) -> list[Command]:
         """What has been commanded, and the guard as the phase wants it."""
-        # Between two parts of a reply (a tool is asked) who began over the first may go on.
-        between = self.phase is Phase.THINKING and self._replies.any_heard
-        sounds = self.phase is Phase.SPEAKING or between
-        wanted = sounds and self._turn.barge_in != "off"
+        wanted = (self._sounds or self._may_be_spoken_to) and self._turn.barge_in != "off"
         if wanted != self._guarding:
             self._guarding = wanted
             self._out.append(GuardReply(wanted))
             if not wanted:  # also what was ducked when the reply ended by itself
                 self._out.append(DuckPlayback(False))
+                self._lowered = False
             self._barge_in.reply_began()
             self._barge_in.person_spoke(self._level_db)
-            self._heard = None
+            self._heard = self._owed = None
             self._set_due()
+        lowered = self._barge_in.ducked and self._sounds
+        if lowered != self._lowered:
+            self._lowered = lowered
+            self._report("ducked" if lowered else "restored", **self._evidence)
+            self._out.append(DuckPlayback(lowered))
         return self._out

@@ -13,6 +13,7 @@ from device.commands import (
     StartUplink,
     WarmPlayback,
 )
+from device.core import going_on
 from device.core.linking import Linking
 from device.core.phases import Phase
 from device.core.tails import Tail
@@ -28,6 +29,8 @@ from device.events import (
 #: The longest pause within a turn while the service is not reached. What is said after it would
 #: be another turn, and nobody would answer that one.
 OFFLINE_PAUSE_S = 2.0
+#: Who was heard to go on is heard by the detector within this time, or has said all.
+HEARD_WITHIN_S = 1.0
 
 
 class Listening(Linking):
@@ -38,34 +41,66 @@ class Listening(Linking):
     ) -> None:
         """``pressed_at``: by the button, which may yet be held to mute. All begins at once, but
         nothing is sent before it is released (`release`): then everything since the press."""
-        self._move(Phase.LISTENING)
         self._log = TurnLog(now, opened_by)
-        self._speech_seen = self._taken = self._link_was_lost = self._sent_late = False
-        self._turn_item = ""
-        self._speech_from = None
         self._speech_ms = 0
         self._level_db = None
+        self._turn_from = from_frame
+        self._opened_at = now
+        self._went_on = 0
         self._end_of_turn.new_turn()
-        self._pause_lasts_from = now
-        self._ends_conversation = self._broken = False
-        self._waiting_cue_owed = False
-        self._reply_text = ""
         self._still_there.forget()
+        self._begin_to_listen(now)
+        self._link_was_lost = False
         self._pressed_at = pressed_at
         self._addressed = opened_by in ("wake", "button")
         if self._addressed:
             self._company.addressed()
         else:
             self._company.speech_opened(now, over_reply=opened_by == "barge_in")
-        self.uplink_open = True
         self._out.append(WarmPlayback(True))
         if pressed_at is None:
             self._out += [RunVad(True), StartUplink(from_frame)]
             self._report("uplink_started", opened_by=opened_by, from_frame=from_frame)
         else:
             self._out.append(RunVad(False))  # it begins where the uplink does
-        self.deadlines.clear()
         self.deadlines.set("no_speech", now + self._turn.no_speech_s)
+        self._note_company()
+        self._want_link(now)
+
+    def _begin_to_listen(self, now: float) -> None:
+        """Nothing that was heard or told before counts any more."""
+        self._move(Phase.LISTENING)
+        self._speech_seen = self._taken = self._sent_late = False
+        self._turn_item = ""
+        self._speech_from = None
+        self._pause_lasts_from = now
+        self._ends_conversation = self._broken = False
+        self._waiting_cue_owed = False
+        self._reply_text = ""
+        self.uplink_open = True
+        self.deadlines.clear()
+
+    def _listen_on(self, now: float, from_frame: int, *, whole: bool) -> None:
+        """The turn that was taken for over goes on: somebody speaks, and what is known of the
+        turn stays known. ``whole``: ``from_frame`` is where it began; else the service has what
+        came before."""
+        if self._log:
+            self._log.goes_on()
+        self._begin_to_listen(now)
+        self._went_on += 1
+        # Of a turn in two parts a lost session takes the first with it.
+        self._link_was_lost |= not whole
+        self._turn_from = from_frame
+        self._speech_seen = True
+        self._pause_lasts_from = float("inf")
+        self._out += [RunVad(True), StartUplink(from_frame)]
+        self._report("uplink_started", opened_by="going_on", from_frame=from_frame)
+        if self._service.turn_detection == "device":
+            self.deadlines.set("end_of_turn", now + HEARD_WITHIN_S)
+        else:
+            self.deadlines.set("no_speech", now + self._turn.no_speech_s)
+        if self._link_open:
+            self.deadlines.set("too_long", now + self._turn.longest_s)
         self._note_company()
         self._want_link(now)
 
@@ -91,6 +126,11 @@ class Listening(Linking):
         if self.phase is Phase.LISTENING and self._pressed_at is None:
             self._report("speech_started", source="device", at_frame=event.at_frame)
             self._speech_from = event.at_frame
+            if self._turn_from is None:
+                spoke_at = now - self._vad.onset_ms / 1000
+                self._turn_from = going_on.first_frame(
+                    event.at_frame, spoke_at - self._opened_at, self._capture_rate_hz
+                )
             self._company.speech_started(now)
             self._end_of_turn.speech_started(now - self._vad.onset_ms / 1000)
             self._note_company()
@@ -173,6 +213,7 @@ class Listening(Linking):
             self._log.mark("committed", now)
         self._replies.expect()
         self._move(Phase.THINKING)
+        self._just_ended = True
         self.deadlines.drop("company")
         if self._link_open:
             self._await_reply(now)

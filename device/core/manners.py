@@ -15,6 +15,10 @@ from device.core.turn import TurnState
 from device.events import PhraseFailed, StopReason
 from device.settings import Settings
 
+#: While a sign that the reply is on its way still sounds, or somebody seems to speak, the next
+#: waits for so long.
+SIGN_WAITS_S = 0.5
+
 
 class Manners(TurnState):
     """The device's own words, and who is meant by what is heard."""
@@ -46,6 +50,9 @@ class Manners(TurnState):
             self.deadlines.set("slow_reply", self._sign.deadline)
 
     def _due_slow_reply(self, now: float) -> None:
+        if self._sign_said:  # one after the other: the reply would have to wait for them all
+            self.deadlines.set("slow_reply", now + SIGN_WAITS_S)
+            return
         sign = self._sign.due(now)
         self._set_sign()
         if sign is None or self.phase is not Phase.THINKING:
@@ -57,6 +64,8 @@ class Manners(TurnState):
         command = self._phrases.say(phrase, link_open=self._link_open, reply_awaited=True)
         if command is not None:
             self._report("phrase", phrase=phrase.value)
+            self._note_own_words(command)
+            self._sign_said = self._phrases.awaited
             self._out.append(command)
 
     # --- words of our own ---------------------------------------------------------------
@@ -71,10 +80,9 @@ class Manners(TurnState):
             return False
         voice = "service" if isinstance(command, RequestReply) else "device"
         self._report("phrase", phrase=phrase.value, voice=voice)
+        self._note_own_words(command)
         if isinstance(command, SpeakPhrase):
             self._replies.expect_phrase(command.phrase_id)
-            self._guard.reply_started()
-            self._guard.transcript(command.text, final=True)  # it may hold the wake word
         else:
             self._replies.expect()
         self._out += [RunVad(False), command]
@@ -84,6 +92,11 @@ class Manners(TurnState):
         self.deadlines.set("no_phrase", now + PATIENCE_S)
         return True
 
+    def _note_own_words(self, command: Command) -> None:
+        """They may hold the wake word. What the service says, it tells of as of any reply."""
+        if isinstance(command, SpeakPhrase):
+            self._own_words.begins(command.phrase_id, command.text)
+
     def _due_no_phrase(self, now: float) -> None:
         """It is not worth waiting for."""
         self._report("phrase_failed", detail=f"nothing came within {PATIENCE_S:g} s")
@@ -91,8 +104,14 @@ class Manners(TurnState):
 
     def _on_phrase_failed(self, event: PhraseFailed, now: float) -> None:
         self._report("phrase_failed", detail=event.detail)
+        self._sign_over(event.phrase_id)
         if self._replies.is_current(event.phrase_id):
             self._give_up_phrase(now)
+
+    def _sign_over(self, phrase_id: str) -> None:
+        """It was heard, or will not be."""
+        if phrase_id == self._sign_said:
+            self._sign_said = ""
 
     def _give_up_phrase(self, now: float) -> None:
         self._still_there.forget()

@@ -37,7 +37,7 @@ MOVES: tuple[Move, ...] = (
     Move(_L, _T, "turn committed, or a long pause after speech"),
     Move(_L, _I, "no speech, too long, button, mute, or link or microphone lost"),
     Move(_T, _S, "first sample audible"),
-    Move(_T, _L, "wake word again"),
+    Move(_T, _L, "wake word again, or somebody goes on speaking"),
     Move(_T, _F, "nothing to say"),
     Move(_T, _I, "button, mute, time-out, error, or told to stop"),
     Move(_S, _F, "reply heard to its end"),

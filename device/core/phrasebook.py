@@ -59,6 +59,11 @@ class Phrasebook:
         self._awaited = f"phrase:{self._count}"
         return SpeakPhrase(self._awaited, text)
 
+    @property
+    def awaited(self) -> str:
+        """The last phrase that the device was to say, until it is withdrawn."""
+        return self._awaited
+
     def awaits(self, phrase_id: str) -> bool:
         """Whether the last phrase that the device was to say is this one, and still wanted."""
         return bool(phrase_id) and phrase_id == self._awaited

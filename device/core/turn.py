@@ -27,7 +27,7 @@ from device.core.endpointing import EndOfTurn
 from device.core.phases import Phase
 from device.core.phrasebook import Phrasebook
 from device.core.replies import Replies
-from device.core.selfwake import SelfWakeGuard
+from device.core.selfwake import OwnWords
 from device.core.tails import Tail, Tails
 from device.core.tools import Toolbox
 from device.core.turn_log import TurnLog
@@ -46,6 +46,7 @@ class TurnState:
         """``says_on_request``: the service says what ``RequestReply`` tells it to."""
         self._phrases = Phrasebook(settings.phrases, service_can=says_on_request)
         self._sign = SlowReply(settings.turn)
+        self._sign_said = ""  # a phrase that is a sign, until it was heard
         self._still_there = StillThere(settings.turn, ask=True, goodbye=True)
         self._company = Television(settings.turn)
         # The built-in service answers what it did not understand with words of its own.
@@ -64,7 +65,7 @@ class TurnState:
         self._link_failed = False  # an attempt has, and was told, since it was asked for
         self._link_overdue = False
         self._link_late_at = float("inf")  # from then on a person is told that it is waited for
-        self._guard = SelfWakeGuard()
+        self._own_words = OwnWords()
         self._replies = Replies()
         self._log: TurnLog | None = None
         self._speech_seen = False
@@ -76,6 +77,10 @@ class TurnState:
         self._pause_lasts_from = 0.0  # from then on it is a pause; infinite: speech
         self._waiting_cue_owed = False  # it was due while somebody spoke
         self._pressed_at: float | None = None  # held back: the press may yet become a hold
+        self._turn_from: int | None = None  # what it sent begins at this capture frame, if known
+        self._opened_at = 0.0
+        self._went_on = 0  # so often this turn was taken for over, and was not
+        self._just_ended = False  # a turn was taken for over; of its answer no part was heard whole
         self._turn_item = ""  # the service's name for the turn that it took last
         self._taken = False  # the service has told that it took this turn
         self._link_was_lost = False  # in this turn
@@ -104,6 +109,8 @@ class TurnState:
         return self._replies.is_current(reply_id)
 
     def _move(self, target: Phase) -> None:
+        # When its answer begins to sound the turn is still the last that was said.
+        self._just_ended &= (self.phase, target) == (Phase.THINKING, Phase.SPEAKING)
         self.phase = target
         self._undecided = False
         if target is not Phase.THINKING:
@@ -112,6 +119,7 @@ class TurnState:
     def _stop_sign(self) -> None:
         """The reply comes, or nobody waits for it any more."""
         self.deadlines.drop("slow_reply")
+        self._sign_said = ""
         if self._sign.stop():
             self._out.append(StopCue(Cue.WORKING))
             self._phrases.withdraw()
@@ -149,6 +157,7 @@ class TurnState:
             # what has arrived and does not sound yet.
             self._out.append(CutPlayback(reason))
         self._abandon_replies(and_turn=untaken)
+        self._phrases.withdraw()
         self._out += self._toolbox.undo_untold()
         self.deadlines.drop("no_reply", "no_verdict", "no_phrase")
 

@@ -18,6 +18,10 @@ class TurnLog:
         if name == "speech_ended" or name not in self.marks:
             self.marks[name] = at
 
+    def goes_on(self) -> None:
+        """The turn was not over: its milestones, but for the link's, are yet to come."""
+        self.marks = {name: at for name, at in self.marks.items() if name == "link_opened"}
+
     def latencies(self) -> dict[str, object]:
         """Milliseconds between milestones, as the appliance saw them."""
         spans = {

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from device import config
-from device.doctor.check import Check, Status, fail, ok
+from device.doctor.check import Check, Status, fail, ok, warn
 from device.doctor.machine import (
     PACKAGES,
     SET_UP,
@@ -68,7 +68,9 @@ def _configuration(path: Path | None, environ: Mapping[str, str]) -> Check:
     name = "configuration"
     errors = config.check(path, environ)
     if errors:
-        return fail(name, "; ".join(str(error.args[0]) for error in errors), errors[0].hint)
+        idle = all(isinstance(error, config.SenselessSettingError) for error in errors)
+        says = "; ".join(str(error.args[0]) for error in errors)
+        return (warn if idle else fail)(name, says, errors[0].hint)
     shown = path or config.DEFAULT_PATH
     if not shown.exists():
         return ok(name, f"the defaults (there is no {shown})")

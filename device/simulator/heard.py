@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from device.ports import Samples
 from device.simulator.evidence import Track
-from device.simulator.measure import locate, loud_bounds, silence_after
+from device.simulator.measure import Signal, locate, loud_bounds, silence_after
 from device.simulator.wavfile import resample
 from device.simulator.wire_audio import RATE_HZ, AudioRun
 
@@ -23,6 +24,9 @@ Json = dict[str, Any]
 TEMPLATE_S = 0.4  #: how much of a reply is looked for
 ONSET_S, ONSET_MATCH = 0.12, 0.85  #: its very beginning, where an underrun broke it
 ONSET_REACH_S = 0.3  #: how far the break may have moved the rest
+TAIL_S = 0.25  #: how much of a sound's end is looked for in its item
+LONGEST_GAP_S = 5.0  #: a reply that stands still for longer has ended
+SHORTEST_S = 0.02  #: less sound than this is no part of an item that goes on
 MATCH = 0.6  #: correlation that counts as found
 NEARBY_S = 6.0  #: an item that waits for no other begins so soon after its bytes
 GAP_S = 0.06  #: silence that ends a sound
@@ -122,32 +126,67 @@ def find_item(
 def heard_in(heard: Heard, speaker: Track, claimed_ms: float) -> Json:
     """How much of an item the recording holds, against ``claimed_ms``.
 
-    The sound's last sample is lined up with the item by its last quarter second
-    (an underrun may have moved it); in a pause of the speech the truth is a range.
+    The sound is followed over every gap behind which the item goes on: what was played late
+    (an underrun, a network that stood still) ends later than ``claimed_ms`` after its
+    beginning. The sound's last sample is lined up with the item by its last quarter second; in
+    a pause of the speech the truth is a range.
     """
     rate = speaker.rate_hz
     whole = resample(heard.item.samples.astype(np.float64), RATE_HZ, round(rate))
     begin = speaker.clamp(heard.starts_at)
-    reach = begin + int((claimed_ms / 1000 + 0.5) * rate)
-    around = speaker.samples[begin:reach]
-    end = silence_after(
-        speaker.samples,
-        min(begin + claimed_ms / 1000 * rate - 0.03 * rate, len(speaker.samples)),
-        before=int(1.5 * rate),
-        gap=int(GAP_S * rate),
-    )
-    if end is None or not len(around):
-        return {}
-    last = end[0]
-    tail = speaker.samples[max(begin, last + 1 - int(0.25 * rate)) : last + 1]
-    found = locate(tail.astype(np.float64), np.concatenate([whole, np.zeros(len(tail))]))
-    if found is None or found[1] < MATCH:
-        return {}
-    low = found[0] + len(tail)
-    level = np.abs(whole[low:])
-    sounding = np.flatnonzero(level > max(4.0, float(np.abs(whole).max()) * 0.002))
-    high = low + int(sounding[0]) if sounding.size else len(whole)
+    since, low = begin, 0
+    edge = min(begin + claimed_ms / 1000 * rate - 0.03 * rate, float(len(speaker.samples)))
+    while True:
+        end = silence_after(
+            speaker.samples, edge, before=int(LONGEST_GAP_S * rate), gap=int(GAP_S * rate)
+        )
+        if end is None:
+            return {}
+        last, quiet = end
+        lined_up = _lined_up(whole[low:], speaker.samples[since : last + 1], rate)
+        if lined_up is None:
+            return {}
+        low += lined_up
+        level = np.abs(whole[low:])
+        sounding = np.flatnonzero(level > max(4.0, float(np.abs(whole).max()) * 0.002))
+        high = low + int(sounding[0]) if sounding.size else len(whole)
+        since = _next_sound(speaker.samples, last + 1 + quiet, rate)
+        # Faint sound, such as a filter's ringing, may stand before the first that counts.
+        rest = whole[max(0, high - int(EARLY_S * rate)) :]
+        if not _goes_on(rest, speaker.samples[since:], rate):
+            break
+        edge = since
     low_ms, high_ms = low / rate * 1000, max(low, high) / rate * 1000
     error = min(0.0, claimed_ms - low_ms) + max(0.0, claimed_ms - high_ms)
     recorded = round(min(max(claimed_ms, low_ms), high_ms), 1)
     return {"item_id": heard.item.key, "recorded_ms": recorded, "error_ms": round(error, 1)}
+
+
+def _lined_up(whole: Signal, sound: Samples, rate: float) -> int | None:
+    """How much of ``whole`` has been played at the end of ``sound``; None: not to be found."""
+    tail = sound[-int(TAIL_S * rate) :].astype(np.float64)
+    found = locate(tail, np.concatenate([whole, np.zeros(len(tail))]))
+    return found[0] + len(tail) if found is not None and found[1] >= MATCH else None
+
+
+def _next_sound(samples: Samples, at: int, rate: float) -> int:
+    """Where the next sound that is no mere scrap begins, ``at`` the earliest: a gap may part a
+    word's last ringing from it."""
+    while ended := silence_after(samples[at:], 0.0, before=0, gap=int(GAP_S / 2 * rate)):
+        last, quiet = ended
+        if last >= SHORTEST_S * rate:
+            break
+        at += last + 1 + quiet
+    return at
+
+
+def _goes_on(rest: Signal, sound: Samples, rate: float) -> bool:
+    """Does ``sound``, which begins behind a silence, begin with the ``rest`` of the item, or
+    soon after it does?"""
+    piece = sound[: int(ONSET_S * rate)]
+    ended = silence_after(piece, 0.0, before=0, gap=int(GAP_S / 2 * rate))
+    if ended is None:
+        return False
+    piece = piece[: ended[0] + 1]
+    found = locate(piece.astype(np.float64), rest[: len(piece) + int(TAIL_S * rate)])
+    return found is not None and found[1] >= ONSET_MATCH

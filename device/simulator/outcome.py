@@ -68,6 +68,8 @@ def tell(outcome: Outcome, console: Console, out: Path) -> None:
         console.note(f"turn “{turn['text']}”: {turn_words(turn)}", "1;37")
     for one in outcome.summary["obeyed"]:
         console.note(f"“{one['text']}”: obeyed without a reply")
+    for one in outcome.summary["acknowledgements"]:
+        console.note(f"“{one['text']}”: an acknowledgement, over which the reply went on")
     if silent := outcome.summary["unanswered"]:
         of = len(outcome.summary["utterances"])
         texts = ", ".join(f"“{one['text']}”" for one in silent)

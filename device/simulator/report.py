@@ -1,7 +1,7 @@
 """What a run showed, computed from the evidence and not from the appliance's words.
 
 - A *turn* is an utterance that was answered by a reply that sounded (*obeyed* are those that
-  needed none);
+  needed none, *acknowledgements* those that a reply went on over);
   :mod:`device.simulator.turns` says by which, and :mod:`device.simulator.unanswered` why the
   others were not. Its latency runs from the user's last loud sample at the microphone to the
   first loud sample of the reply at the speaker, which is found by looking for the wire's
@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from device.simulator.acknowledged import acknowledged
 from device.simulator.evidence import Evidence, Spoken
 from device.simulator.heard import GAP_S, Heard, find_all, heard_in
 from device.simulator.measure import compare, silence_after
@@ -58,9 +59,12 @@ class Report:
         reasons = Reasons(turns)
         self.utterances = [{**judged[id(one)], **self._amended(one, reasons)} for one in spoken]
         self.obeyed = [{"t": self._t(s.last_loud_at), "text": s.text} for s in turns.obeyed]
+        over = [s for s in turns.unanswered if acknowledged(s, self.heard, evidence.speaker)]
+        self.acknowledgements = [{"t": self._t(s.last_loud_at), "text": s.text} for s in over]
         self.unanswered = [
             self._unanswered(one, reasons.why(one, muted=judged[id(one)]["muted"]))
             for one in turns.unanswered
+            if not any(one is said for said in over)
         ]
 
     def turn_entries(self) -> list[Entry]:
@@ -89,6 +93,7 @@ class Report:
             "question_lost_ms": spread([u["question_lost_ms"] for u in self.utterances]),
             "turns": [{**t, "t": self._t(t["at"])} for t in self.turns],
             "obeyed": self.obeyed,
+            "acknowledgements": self.acknowledgements,
             "unanswered": self.unanswered,
             "cuts": self.cuts,
             "playback_stops": self.stops,

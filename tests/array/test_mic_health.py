@@ -125,6 +125,36 @@ def test_one_shout_is_no_clipping() -> None:
     assert heard(MicHealth(16_000, [0]), frames(shout)) == []
 
 
+@pytest.mark.parametrize("side", [1, -1])
+def test_what_is_overdriven_on_one_side_more_has_no_direct_voltage(side: int) -> None:
+    """Pulses, as of a voice: far out to one side, a little to the other. Cut off, their mean is
+    not zero any more."""
+    at = np.arange(20 * 16_000) / 16_000
+    pulses = np.maximum(0, np.sin(2 * np.pi * 133 * at)) ** 6
+    overdriven = side * (pulses - pulses.mean()) * 120_000 + noise(20, 5.0)
+    assert abs(pcm(overdriven).mean()) > 1500, "or this shows nothing"
+    kinds = [change.fault.kind for change in heard(MicHealth(16_000, [0]), frames(overdriven))]
+    assert kinds == [K.CLIPPING]
+
+
+@pytest.mark.parametrize("limit", [32768, 20_000])
+def test_the_flat_tops_of_an_overdriven_bass_are_no_dropping_out(limit: int) -> None:
+    at = np.arange(20 * 16_000) / 16_000
+    bass = np.clip(400_000 * np.sin(2 * np.pi * 41 * at), -limit, limit)
+    for channels in (1, 2):
+        health = MicHealth(16_000, range(channels))
+        kinds = {change.fault.kind for change in heard(health, frames(*[bass] * channels))}
+        assert kinds == {K.CLIPPING}
+
+
+@pytest.mark.parametrize("clipped_s", [0.5, 1.0])
+def test_a_direct_voltage_is_found_though_somebody_shouts_over_it(clipped_s: float) -> None:
+    shout = np.clip(babble(clipped_s, 900.0) * 40, -25_000, 25_000)
+    sound = np.concatenate([part for _ in range(8) for part in (shout, noise(1.5, 300.0))])
+    kinds = {change.fault.kind for change in heard(MicHealth(16_000, [0]), frames(sound + 3000))}
+    assert K.OFFSET in kinds
+
+
 def test_the_pauses_of_a_noise_gate_are_no_dropping_out() -> None:
     words = babble(30, 900.0)
     gate = np.convolve(np.abs(words) > 60, np.ones(800), "same") > 0
@@ -225,6 +255,33 @@ def test_nothing_in_the_recordings_is_taken_for_a_fault(speech_dir: Path) -> Non
     assert found == []
     assert count > 100
     assert seconds > 300
+
+
+def test_real_speech_at_any_level_on_any_channels_is_at_worst_overdriven(speech_dir: Path) -> None:
+    """Sentences after one another, from a whisper to far beyond full scale, with the noise of
+    the microphones, and now and then a thump of direct voltage of up to 2 s."""
+    spoken = [
+        recording[:, 0].astype(np.float64)
+        for _name, rate_hz, recording in sounds.wav_recordings(speech_dir)
+        if rate_hz == 16_000 and len(recording) < 10 * 16_000
+    ]
+    assert len(spoken) > 50
+    found = []
+    for trial in range(40):
+        rng = np.random.default_rng(trial)
+        said = np.concatenate([spoken[n] for n in rng.integers(len(spoken), size=5)])
+        said *= 10 ** rng.uniform(-2.0, 1.7)
+        if rng.random() < 0.3:
+            start = int(rng.integers(len(said) // 2))
+            thump = rng.choice([-1, 1]) * rng.uniform(1000, 12_000)
+            said[start : start + int(rng.uniform(800, 32_000))] += thump
+        channels = [
+            np.roll(said, 3 * n) * rng.uniform(0.7, 1.4) + rng.normal(0, 3.0, len(said))
+            for n in range(rng.integers(1, 5))
+        ]
+        changes = heard(MicHealth(16_000, range(len(channels))), frames(*channels))
+        found += [change.fault for change in changes if change.fault.kind is not K.CLIPPING]
+    assert found == []
 
 
 def test_a_microphone_without_channels_is_refused() -> None:

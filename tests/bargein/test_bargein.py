@@ -36,7 +36,6 @@ def test_switched_off_nothing_is_done() -> None:
     policy = barge_in("off")
     assert acts(policy, spoken(5000)) == []
     assert policy.pending_from_frame is None
-    assert policy.read("stop it now", 200.0).act is Act.NOTHING
 
 
 def test_a_noise_that_nobody_takes_for_speech_comes_up_again_soon() -> None:
@@ -145,50 +144,6 @@ def test_a_setting_that_is_switched_off_meanwhile_brings_the_reply_up() -> None:
     policy.tune("off")
     assert policy.tick(100.01).act is Act.RESTORE
     assert not policy.ducked
-
-
-# --- words --------------------------------------------------------------------------------
-
-
-def test_a_real_word_cuts_sooner() -> None:
-    policy = barge_in()
-    policy.hear(heard(0), 100.0)
-    policy.hear(heard(320), 100.3)
-    assert policy.read("stop", 100.35).act is Act.CUT
-
-
-def test_acknowledging_words_hold_the_cut_back_and_others_after_them_do_not() -> None:
-    policy = barge_in()
-    policy.hear(heard(0), 100.0)
-    policy.read("Yeah, okay.", 100.3)
-    assert Act.CUT not in acts(policy, spoken(900)[1:], now=100.4)
-    assert policy.read("Yeah, okay, but wait", 101.4).act is Act.CUT
-
-
-def test_words_without_speech_are_the_echos() -> None:
-    policy = barge_in()
-    policy.hear(heard(64), 100.0)
-    assert policy.read("the weather will be", 100.1).act is Act.NOTHING
-
-
-def test_words_before_any_sound_do_nothing() -> None:
-    assert barge_in().read("stop", 100.0).act is Act.NOTHING
-
-
-def test_the_words_of_one_sound_do_not_count_for_the_next() -> None:
-    policy = barge_in()
-    acts(policy, spoken(160, 480))
-    policy.read("stop", 101.0)
-    later = spoken(400, 480, since_frame=400_000)
-    assert Act.CUT not in acts(policy, later, now=105.0)
-
-
-def test_the_patient_want_a_few_words() -> None:
-    policy = barge_in("patient")
-    policy.hear(heard(0), 100.0)
-    policy.hear(heard(320), 100.3)
-    assert policy.read("wait", 100.4).act is Act.NOTHING
-    assert policy.read("wait a minute", 100.5).act is Act.CUT
 
 
 # --- the reply ends first -----------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What holds whatever is heard, read, set and waited for, in whatever order."""
+"""What holds whatever is heard, set and waited for, in whatever order."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ SOUNDS = st.builds(
     above_echo_db=st.floats(-20, 60),
     certain=st.booleans(),
 )
-TEXTS = st.sampled_from(["", "yeah", "I see", "stop", "yeah but wait a minute"])
 MODES = st.sampled_from(["eager", "normal", "patient", "off"])
 STEPS = st.lists(
     st.tuples(
         st.floats(0.0, 1.0),
-        st.one_of(SOUNDS, TEXTS, MODES.map(lambda mode: ("tune", mode)), st.none()),
+        st.one_of(SOUNDS, MODES.map(lambda mode: ("tune", mode)), st.none()),
     ),
     max_size=30,
 )
@@ -88,7 +87,7 @@ def test_a_cut_takes_speech_that_is_loud_enough(mode: str, steps: object) -> Non
             last = what
         if _do(policy, what, now) is Act.CUT:
             assert last is not None
-            assert last.speech_ms >= 200
+            assert last.speech_ms >= 0.6 * DEMANDS[mode].span_ms
             assert last.above_echo_db >= DEMANDS[mode].least_db
 
 
@@ -98,4 +97,4 @@ def _do(policy: BargeIn, what: object, now: float) -> Act:
     if isinstance(what, tuple):
         policy.tune(what[1])
         return policy.tick(now).act
-    return policy.tick(now).act if what is None else policy.read(str(what), now).act
+    return policy.tick(now).act

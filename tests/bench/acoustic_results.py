@@ -30,7 +30,8 @@ def _own(after: int) -> dict[str, Any]:
         "vad_events_early": 2,
         "vad_events_after": after,
         "after_upper_95": 3.0,
-        "self_wakes": 0,
+        "self_wakes_early": 0,
+        "self_wakes_after": 0,
     }
 
 

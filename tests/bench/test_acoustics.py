@@ -88,7 +88,7 @@ def test_the_limits_are_those_that_were_set(name: str, limit: str) -> None:
     [
         ("echo/replies/linear/vad_events_after", 1, "-10 dB, linear"),
         ("echo/replies/moved/vad_events_early", 3, "moved echo path"),
-        ("echo/replies/skew_50ppm/self_wakes", 1, "50 ppm skew"),
+        ("echo/replies/skew_50ppm/self_wakes_after", 1, "50 ppm skew"),
         ("echo/wake/linear -10 dB/found", proportion(0.84, 60), "speech, linear -10 dB"),
         ("echo/wake/clipping 0 dB/found", proportion(1.0, 59), "speech, clipping 0 dB"),
         ("echo/double_talk/linear/kept", proportion(0.92), "kept in quiet, linear"),

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from device.cli.main import main
+from device.cli.microphone_frames import Sink
 from device.cli.score_plot import COLUMNS, level_bar, plot
-from device.cli.wake_recording import Microphone, Sink, read_wav
+from device.cli.wake_recording import Microphone, read_wav
 from device.cli.wake_tune import Session, from_microphone
 from device.errors import AudioError
 from device.events import Part, PartDegraded
@@ -79,22 +80,101 @@ def test_without_a_microphone_it_says_what_to_do(
     captured = capfd.readouterr()
     assert "parlor: there is no microphone called hw:CARD=nowhere" in captured.err
     assert "parlor devices" in captured.err
+    assert captured.err.startswith("parlor: "), "nothing of ALSA's own before it"
+    assert captured.err.count("\n") == 1
     assert "Try 1" not in captured.out
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
-    [(b"", "cannot be read"), (b"text" * 50, "RIFF"), (None, "No such file")],
+    ("words", "says"),
+    [
+        (["--room-file", "room.wav"], "--room-file goes with --file: name recordings of the word"),
+        (["--file", "word.wav", "--tries", "3"], "--tries is for the microphone"),
+        (["--file", "a.wav", "--tries", "3", "--room-s", "0"], "--tries and --room-s are for"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_before_anything_is_opened(
+    words: list[str], says: str, config: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["wake", "tune", "-c", str(config), *words]) == 2
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"parlor wake tune: {says}")
+    assert captured.err.count("\n") == 1
+
+
+def wav_bytes(count: int, rate_hz: int = 16_000, width: int = 2, channels: int = 1) -> bytes:
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(width)
+        file.setframerate(rate_hz)
+        file.writeframes(bytes(count * width * channels))
+    return out.getvalue()
+
+
+def float_wav() -> bytes:
+    """As programs for sound write it: format 3, which the wave module does not know."""
+    data = bytearray(wav_bytes(16_000, width=4))
+    data[20] = 3
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "says", "do"),
+    [
+        (None, "cannot be read: No such file", "name a WAV file"),
+        (b"", "is no recording: it is empty", "arecord"),
+        (b"RIFF", "is no recording: it ends too early", "arecord"),
+        (b"some text\n" * 50, "is no WAV file, whatever its name says", "sox"),
+        (wav_bytes(0), "is empty: it holds no sound", "arecord"),
+        (wav_bytes(4000), "lasts 0.25 s, shorter than any wake word", "arecord"),
+        (wav_bytes(16_000, 8000), "was recorded at 8000 Hz, which lacks", "record it at 16000"),
+        (wav_bytes(16_000, width=3), "holds 24-bit samples, expected 16-bit", "sox"),
+        (wav_bytes(16_000, width=1), "holds 8-bit samples, expected 16-bit", "sox"),
+        (float_wav(), "not of 16-bit samples without compression", "sox"),
+        (wav_bytes(601 * 16_000), "is longer than 600 s", "cut it"),
+    ],
 )
 def test_what_is_no_recording_is_told_in_one_line(
-    data: bytes | None, says: str, tmp_path: Path
+    data: bytes | None,
+    says: str,
+    do: str,
+    tmp_path: Path,
+    config: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     path = tmp_path / "x.wav"
     if data is not None:
         path.write_bytes(data)
     with pytest.raises(AudioError, match=says) as caught:
         read_wav(path)
-    assert caught.value.hint
+    assert do in caught.value.hint
+    assert main(["wake", "tune", "-c", str(config), "--file", str(path)]) == 1
+    captured = capfd.readouterr()
+    assert captured.out == "", "it is said before anything else"
+    assert captured.err.startswith(f"parlor: {path} ")
+    assert captured.err.count("\n") == 1
+
+
+def test_a_recording_that_was_piped_is_read_though_its_head_promises_two_gigabytes(
+    tmp_path: Path,
+) -> None:
+    data = bytearray(wav_bytes(16_000))
+    data[4:8] = data[40:44] = (0x7FFFFFFF).to_bytes(4, "little")
+    path = tmp_path / "x.wav"
+    path.write_bytes(data)
+    assert len(read_wav(path)) == 16_000
+
+
+def test_of_a_recording_with_two_channels_it_says_that_the_first_is_heard(
+    tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    word = spoken("hey jarvis")
+    stereo = np.stack([word, np.zeros_like(word)], axis=1)
+    path = write_wav(tmp_path / "two.wav", stereo, channels=2)
+    main(["wake", "tune", "-c", str(config), "--file", str(path)])
+    assert "two.wav (the first of its 2 channels): heard" in capsys.readouterr().out
 
 
 def test_a_recording_of_other_rate_and_channels_is_converted(tmp_path: Path) -> None:

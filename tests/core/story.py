@@ -24,7 +24,7 @@ from device.events import (
     TurnCommitted,
     WakeDetected,
 )
-from device.settings import Settings
+from device.settings import ServiceSettings, Settings
 
 WALL = 1_800_000_000.0
 
@@ -33,7 +33,8 @@ class Story:
     """Drives an appliance's core with its own clock; deadlines are met on the way."""
 
     def __init__(self, *, says_on_request: bool = False, **sections: dict[str, object]) -> None:
-        settings = Settings()
+        # The service ends the turns, unless a story says otherwise: then each step has an event.
+        settings = replace(Settings(), service=ServiceSettings(turn_detection="service"))
         for name, values in sections.items():
             settings = replace(settings, **{name: replace(getattr(settings, name), **values)})
         self.settings = settings

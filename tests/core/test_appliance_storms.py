@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.commands import DuckPlayback, GuardReply
+from device.commands import DuckPlayback, GuardReply, RunVad, StartUplink, StopUplink
 from device.core.phases import ALLOWED, Phase, diagram
 from device.events import (
     ButtonEdge,
@@ -96,11 +96,22 @@ _EVENTS: st.SearchStrategy[Event] = st.one_of(
 )
 
 
-@given(st.lists(st.tuples(_EVENTS, st.floats(0, 20)), max_size=40))
-def test_no_storm_of_events_breaks_the_machine(storm: list[tuple[Event, float]]) -> None:
-    """Never raises, moves only as the table says, and always comes to rest."""
-    story = Story()
-    guarded = ducked = False
+_SERVICES = st.fixed_dictionaries(
+    {
+        "provider": st.sampled_from(["offline", "openai_realtime"]),
+        "turn_detection": st.sampled_from(["service", "device"]),
+    }
+)
+
+
+@given(_SERVICES, st.lists(st.tuples(_EVENTS, st.floats(0, 20)), max_size=40))
+def test_no_storm_of_events_breaks_the_machine(
+    service: dict[str, object], storm: list[tuple[Event, float]]
+) -> None:
+    """Never raises, moves only as the table says, is never deaf where it should hear, and
+    always comes to rest."""
+    story = Story(service=service)
+    guarded = ducked = uplink = detects = False
     for event, pause_s in storm:
         before = story.phase
         if isinstance(event, ButtonEdge):
@@ -111,7 +122,18 @@ def test_no_storm_of_events_breaks_the_machine(storm: list[tuple[Event, float]])
         for command in [*commands, *story.passes(pause_s)]:
             guarded = command.on if isinstance(command, GuardReply) else guarded
             ducked = command.on if isinstance(command, DuckPlayback) else ducked
+            uplink = isinstance(command, StartUplink) or (
+                uplink and not isinstance(command, StopUplink)
+            )
+            detects = command.on if isinstance(command, RunVad) else detects
         assert guarded or not ducked  # nothing is left lowered that nobody listens over
+        talk = story.core.conversation
+        assert uplink == (story.phase is Phase.LISTENING and talk._pressed_at is None)
+        assert detects or not uplink
+        if story.phase is not Phase.THINKING:
+            assert guarded == (story.phase is Phase.SPEAKING)
+        elif service["turn_detection"] == "device":
+            assert guarded != talk._undecided
     story.button_up()
     story.passes(3600.0)
     assert story.phase in (Phase.IDLE, Phase.SPEAKING)

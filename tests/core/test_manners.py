@@ -123,6 +123,23 @@ def test_a_phrase_that_is_a_sign_leaves_the_turn_as_it_is() -> None:
     assert story.phase is Phase.SPEAKING
 
 
+def test_signs_that_are_phrases_do_not_pile_up_before_the_reply() -> None:
+    story = Story(turn={"slow_reply": "phrase", "slow_again_s": 2.0}).thinking()
+    story.passes(1.3)
+    name = phrase_id(story)
+    story.happens(PlaybackStarted(name, story.now))
+    assert phrases(story.passes(3.5)) == []  # it is a long one
+    story.happens(PlaybackStopped(name, "", StopReason.DONE, 3500, story.now))
+    assert phrases(story.passes(0.6)) == ["I am still working on it."]
+
+
+def test_a_sign_that_cannot_be_said_holds_back_no_other() -> None:
+    story = Story(turn={"slow_reply": "phrase", "slow_again_s": 2.0}).thinking()
+    story.passes(1.3)
+    story.happens(PhraseFailed(phrase_id(story), "no voice"))
+    assert phrases(story.passes(2.5)) == ["I am still working on it."]
+
+
 def test_a_press_ends_the_sign_as_well() -> None:
     story = Story().thinking()
     story.passes(1.3)

@@ -31,7 +31,7 @@ class GateRig:
 
     def hear(self, seconds: float, *, left_db: float, aec3_db: float) -> bool:
         changed = False
-        for _ in range(round(seconds * 100)):
+        for _ in range(round(seconds * RATE_HZ / BLOCK_SAMPLES)):
             heard = max(-30.0, left_db)
             told = self.gate.update(
                 10**-2.0, powers(heard), powers(-30.0), powers(left_db), powers(aec3_db)
@@ -50,10 +50,10 @@ def test_the_gate_is_shut_while_only_the_device_speaks() -> None:
     assert rig.gate.open < 0.1
 
 
-def test_the_gate_opens_within_three_blocks_for_a_person_20_db_above_the_leak() -> None:
+def test_the_gate_opens_within_two_blocks_for_a_person_20_db_above_the_leak() -> None:
     rig = GateRig()
     rig.learn()
-    rig.hear(0.03, left_db=-40.0, aec3_db=-44.0)
+    rig.hear(0.04, left_db=-40.0, aec3_db=-44.0)
     assert rig.gate.open > 0.9
 
 
@@ -172,7 +172,8 @@ def test_a_path_that_is_another_one_altogether_is_no_skew() -> None:
 
 
 def test_a_speaker_that_does_not_clip_keeps_a_straight_curve() -> None:
-    saturation, canceller = Saturation(4), EchoCanceller(tail_ms=40)
+    canceller = EchoCanceller(tail_ms=40)
+    saturation = Saturation(canceller.partitions)
     far = babble(6.0, seed=1, rms=6000.0).astype(np.float32) / 32768
     for at in range(0, len(far) - BLOCK_SAMPLES + 1, BLOCK_SAMPLES):
         played = far[at : at + BLOCK_SAMPLES]
@@ -267,11 +268,12 @@ def test_a_path_is_shifted_when_the_reference_comes_earlier() -> None:
     far = babble(3.0, seed=1).astype(np.float32) / 32768
     near = np.zeros_like(far)
     near[400:] = 0.3 * far[:-400]
-    blocks = [slice(at, at + BLOCK_SAMPLES) for at in range(0, len(far) - 159, BLOCK_SAMPLES)]
+    starts = range(0, len(far) - BLOCK_SAMPLES + 1, BLOCK_SAMPLES)
+    blocks = [slice(at, at + BLOCK_SAMPLES) for at in starts]
     for block in blocks:
         canceller.block(near[None, block], far[block])
     canceller.shift(-250)
     later = np.concatenate([np.zeros(250, np.float32), far[:-250]])
     left = [canceller.block(near[None, block], later[block])[0] for block in blocks[2:40]]
     heard = np.concatenate([near[block] for block in blocks[2:40]])
-    assert float(np.mean(np.square(left))) < 0.02 * float(np.mean(heard**2))
+    assert float(np.mean(np.square(left))) < 0.03 * float(np.mean(heard**2))

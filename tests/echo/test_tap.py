@@ -26,7 +26,7 @@ class Tapped:
 
     def played(self, from_s: float, to_s: float) -> np.ndarray:
         for report in self._reports.take():
-            self._far_end.learn(report)
+            self._far_end.learn([report])
         return self._far_end.read(round(from_s * RATE_HZ), round(to_s * RATE_HZ))
 
 

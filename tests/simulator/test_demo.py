@@ -166,6 +166,7 @@ def test_the_count_of_unanswered_utterances_is_printed() -> None:
             for t in ("one", "two", "three")
         ],
         "obeyed": [],
+        "acknowledgements": [],
         "unanswered": [{"t": 1.0, "text": "one"}, {"t": 9.0, "text": "three"}],
         "warnings": [],
     }

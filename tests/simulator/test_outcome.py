@@ -87,6 +87,7 @@ def test_each_unanswered_utterance_is_told_with_its_reason() -> None:
     summary = {
         "turns": [],
         "obeyed": [],
+        "acknowledgements": [],
         "unanswered": [
             {"t": 1.0, "text": "one", "reason": "nothing of it was sent"},
             {"t": 5.0, "text": "two", "reason": ""},
@@ -105,6 +106,9 @@ def test_each_unanswered_utterance_is_told_with_its_reason() -> None:
 def test_a_command_that_was_obeyed_without_a_reply_is_told() -> None:
     summary: dict[str, Any] = {"turns": [], "unanswered": [], "utterances": [], "warnings": []}
     summary["obeyed"] = [{"t": 1.0, "text": "hey jarvis, stop"}]
+    summary["acknowledgements"] = [{"t": 9.0, "text": "yeah"}]
     shown = io.StringIO()
     tell(Outcome("", summary, None, Timeline()), Console(shown), Path("o"))
     assert "“hey jarvis, stop”: obeyed without a reply" in shown.getvalue()
+    assert "“yeah”: an acknowledgement, over which the reply went on" in shown.getvalue()
+    assert "not answered" not in shown.getvalue()

@@ -84,6 +84,12 @@ class Alignment:
         self._offset += samples
         self._delay += samples
 
+    def trust_time_stamps(self) -> None:
+        """What was found beyond them was wrong."""
+        found = self._delay - frames_in(LEAD_MS, RATE_HZ)
+        self._offset -= found
+        self._delay -= found
+
     @property
     def delay_samples(self) -> float:
         """How far the reference is read ahead of what the time stamps say; negative where

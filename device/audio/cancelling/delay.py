@@ -20,16 +20,21 @@ WINDOW = 16_384
 
 MOST_DELAY = WINDOW // 2 - RATE_HZ // 100
 
-EACH_BLOCKS = 25
+EACH_BLOCKS = 13
 AGREE_SAMPLES = 3
 CLEAR = 7.0
 """Times the correlation's own scatter: a lower peak means nothing."""
+
+ALONE = 0.8
+"""Of its height another peak may have: a tone or a buzz correlates with itself at every period,
+and says nothing of the delay."""
 
 LEAST_RMS = 1e-3
 """Of the reference (−60 dBFS)."""
 
 _LOW_HZ, _HIGH_HZ = 200, 5000
 _MEMORY = 0.5
+_PEAK = 16  # samples to each side that belong to a peak
 
 
 class DelayFinder:
@@ -45,11 +50,12 @@ class DelayFinder:
         self._near: Signal = np.zeros(WINDOW, np.float32)
         self._far: Signal = np.zeros(WINDOW, np.float32)
         self._taken = 0
+        self.looked_s = 0.0  # how long there was something to look at
         self._last: int | None = None
         self._mean = np.zeros(WINDOW // 2 + 1, np.complex64)
 
     def take(self, near: Signal, far: Signal) -> int | None:
-        """A block of each, (160,). The samples by which ``near`` is behind ``far`` (0 to
+        """A block of each, (320,). The samples by which ``near`` is behind ``far`` (0 to
         504 ms), when that is clear now and was the same at the last look; else None."""
         at = self._taken % (WINDOW // BLOCK_SAMPLES) * BLOCK_SAMPLES
         self._near[at : at + BLOCK_SAMPLES] = near
@@ -72,11 +78,15 @@ class DelayFinder:
         far = np.concatenate([self._far[newest:whole], self._far[:newest]])
         if float(np.mean(far**2)) < LEAST_RMS**2:
             return None
+        self.looked_s += EACH_BLOCKS * BLOCK_SAMPLES / RATE_HZ
         near[: whole - WINDOW // 2] = 0  # of which the cause may lie before the window
         cross = np.fft.rfft(near, WINDOW) * np.conj(np.fft.rfft(far, WINDOW))
         cross /= np.abs(cross) + 1e-9
         self._mean = (_MEMORY * self._mean + (1 - _MEMORY) * cross).astype(np.complex64)
         lags = np.abs(np.fft.irfft(self._mean * self._band)[:MOST_DELAY])
         best = int(np.argmax(lags))
-        scatter = float(np.sqrt(np.mean(lags**2)))
-        return best if lags[best] > CLEAR * scatter else None
+        peak = float(lags[best])
+        if peak <= CLEAR * float(np.sqrt(np.mean(lags**2))):
+            return None
+        lags[max(0, best - _PEAK) : best + _PEAK + 1] = 0
+        return best if float(lags.max()) < ALONE * peak else None

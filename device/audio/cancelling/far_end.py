@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,10 +112,14 @@ class _Run:
         self._settle_until = self.first + frames_in(SETTLE_MS, rate_hz)
         self.sounds_until = 0  # sample after the last that is not silence
 
-    def add(self, mono: Samples, leaves_at: float) -> None:
-        self.end += len(mono)
+    def observe(self, frames: int, leaves_at: float) -> None:
+        """So many more were written, the last of which leaves then; they are added later."""
+        self.end += frames
         self._clock.observe(self.end - self.first, leaves_at)
         self._settle()
+
+    def add(self, mono: Samples) -> None:
+        """What was observed since the last time."""
         made = self._resampler.process(mono)
         self._audio.append(made)
         self._made += len(made)
@@ -182,21 +187,33 @@ class FarEnd:
         self._rate_hz, self._channels = rate_hz, channels
         self._runs: deque[_Run] = deque()
 
-    def learn(self, report: Played | Halted) -> None:
-        """The next report, in order."""
-        if isinstance(report, Halted):
-            if self._runs:
-                self._runs[-1].halt(report.position)
-            return
-        mono = np.frombuffer(report.pcm, "<i2")[:: self._channels].astype(np.int16)
-        first = report.position - len(mono)
-        run = self._runs[-1] if self._runs else None
-        if run is None or run.number != report.run or run.end != first:
-            if run is not None and first < run.end:
-                run.halt(first)
-            run = _Run(report, len(mono), self._rate_hz)
-            self._runs.append(run)
-        run.add(mono, report.leaves_at)
+    def learn(self, reports: Iterable[Played | Halted]) -> None:
+        """The next reports, in order. Audio that joins is resampled in one go."""
+        joined: list[Samples] = []
+        for report in reports:
+            if isinstance(report, Halted):
+                self._add(joined)
+                if self._runs:
+                    self._runs[-1].halt(report.position)
+                continue
+            mono = np.frombuffer(report.pcm, "<i2")[:: self._channels]
+            first = report.position - len(mono)
+            run = self._runs[-1] if self._runs else None
+            if run is None or run.number != report.run or run.end != first:
+                self._add(joined)
+                if run is not None and first < run.end:
+                    run.halt(first)
+                run = _Run(report, len(mono), self._rate_hz)
+                self._runs.append(run)
+            run.observe(len(mono), report.leaves_at)
+            joined.append(mono)
+        self._add(joined)
+
+    def _add(self, joined: list[Samples]) -> None:
+        """To the newest run; empties ``joined``."""
+        if joined:
+            self._runs[-1].add(np.concatenate(joined).astype(np.int16))
+            joined.clear()
 
     @property
     def latest(self) -> RunTime | None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 
-MARGIN_DB = 7.0
+MARGIN_DB = 6.0
 """A person is so much louder than the usual leak, or more."""
 
 LOUD_MARGIN_DB = 4.0
@@ -26,7 +26,7 @@ AGREE_DB = -12.0
 """AEC3 leaves at least that much of a person, and less of echo."""
 
 RAMP_DB = 3.0
-ECHO_DECAY_DB = 1.5
+ECHO_DECAY_DB = 3.0
 """A block: the echo's reverberation, 60 dB in 0.4 s."""
 
 LEAST_ECHO_DB = -62.0
@@ -38,24 +38,24 @@ LEAST_FAR = 1e-6
 INAUDIBLE_DB = -70.0
 """What is left below that may be heard half: a voice detector does not."""
 
-LEAST_PERSON_DB = -62.0
+LEAST_PERSON_DB = -57.0
 """What is quieter may be heard while it lasts, but nothing is kept open behind it: just
 before a loud word of the reply it is the filter's own fault."""
 
 RELEASE = 0.88
-"""A block: what was open for a person closes within 0.2 s, so that a pause in a word does
-not."""
+"""A block: what was open for a person closes within 0.3 s, so that a pause in a word does
+not, and a word may end softly."""
 
-FAST_RELEASE = 0.5
+FAST_RELEASE = 0.25
 """While the path is not known, and of what was open because nothing echoed."""
 
 SHUT = 0.01
 """What is open no further is shut: AEC3's output can then be handed on as it is."""
 
-FAST_BLOCKS = 300
+FAST_BLOCKS = 150
 """So long after the beginning, or after a change, the leak is learnt fast."""
 
-FAST_DB, SLOW_DB = 0.2, 0.02
+FAST_DB, SLOW_DB = 0.4, 0.04
 PERSON = 0.1
 """A block in which somebody speaks says so much less of the leak."""
 
@@ -63,7 +63,7 @@ FIRST_LEAK_DB = -6.0
 LEAST_LEAK_DB = -36.0
 
 CONVERGED_DB = -14.0
-CONVERGED_BLOCKS = 150
+CONVERGED_BLOCKS = 75
 DISPUTED = 0.35
 """Part of the last second in which the two disagreed: the path has changed."""
 
@@ -71,9 +71,10 @@ DOUBTED = 0.1
 """Part of the last second in which they disagreed, from which on the path does not count
 as known, to those who ask."""
 
-_SMOOTH = 0.5
-_AGREE_MEMORY = 0.9
-_DISPUTE_MEMORY = 0.985
+_SMOOTH = 0.25
+_AGREE_MEMORY = 0.81
+_BEHIND = 0.38  # of a block: how late AEC3 is
+_DISPUTE_MEMORY = 0.97
 _DECAY: float = 10 ** (-ECHO_DECAY_DB / 10)
 
 
@@ -102,6 +103,7 @@ class EchoGate:
         self._left = self._left_before = 0.0
         self._linear_sum = self._aec3_sum = 1e-9
         self._dispute = 0.0
+        self._wanted = 0.0  # by the last block alone
         self._person = 0.0  # what is open because somebody spoke
 
     @property
@@ -125,9 +127,10 @@ class EchoGate:
             echo = max(echo, heard)
         self._echo = max(echo, self._echo * _DECAY)
         self._left = _SMOOTH * self._left + (1 - _SMOOTH) * linear
-        self._linear_sum = _AGREE_MEMORY * self._linear_sum + self._left_before
+        in_step = linear + _BEHIND * (self._left_before - linear)
+        self._linear_sum = _AGREE_MEMORY * self._linear_sum + in_step
         self._aec3_sum = _AGREE_MEMORY * self._aec3_sum + aec3
-        self._left_before = linear  # AEC3 is most of a block behind
+        self._left_before = linear
         self.echo_db, left_db = decibels(self._echo), decibels(self._left)
         sounds = self.echo_db > LEAST_ECHO_DB
         over_db = left_db - self.echo_db - self.leak_db
@@ -140,7 +143,9 @@ class EchoGate:
         release = RELEASE if self.known else FAST_RELEASE
         self._person *= release
         if left_db > LEAST_PERSON_DB:
-            self._person = max(wanted, self._person)
+            # Once is chance: AEC3 lets a little of a word's first sound through.
+            self._person = max(min(wanted, self._wanted), self._person)
+        self._wanted = wanted
         if not sounds:
             wanted = 1.0
         elif left_db < INAUDIBLE_DB:

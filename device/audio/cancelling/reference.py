@@ -22,7 +22,7 @@ HALF = 16
 STEPS = 256
 """Of a sample: for so many fractions the taps are held ready."""
 
-LEAST_SLIDE = 1e-3
+LEAST_SLIDE = 2e-3
 """Samples a block, 6 ppm: less is not worth the second set of taps, for what it costs lies
 60 dB below the sound even at 5 kHz."""
 
@@ -42,7 +42,7 @@ class Reference:
         self._table = _taps(steps[:, None] / STEPS)
 
     def read(self, instant: float, skew_ppm: float) -> Signal:
-        """160 samples from ``instant`` on, each ``1 + skew_ppm`` of a sample after the last."""
+        """320 samples from ``instant`` on, each ``1 + skew_ppm`` of a sample after the last."""
         whole = math.floor(instant)
         first = instant - whole
         drift = BLOCK_SAMPLES * skew_ppm * 1e-6

@@ -21,16 +21,16 @@ THRESHOLDS = (0.25, 0.4, 0.55, 0.7)
 WELL_CANCELLED = 1 / 8
 """Only where so little of the echo is left does the rest say anything of the curve."""
 
-LEARN_EACH = 4
+LEARN_EACH = 2
 """Of so many loud blocks one is looked at: the curve is always the same."""
 
 MEMORY = 0.998
 """Of the correlations, from one block that is looked at to the next."""
 
-LOUD_BLOCKS = 100
+LOUD_BLOCKS = 50
 """So many loud blocks (1 s) the path is learnt before the curve."""
 
-PARTITIONS = 12
+PARTITIONS = 6
 """Of the path that is looked at: the first 120 ms hold nearly all of the energy."""
 
 SOLVE_EACH = 3
@@ -39,6 +39,13 @@ SOLVE_EACH = 3
 EXPLAINS = 0.03
 """A bend must explain at least this part of what is left, or it is not changed: without
 this it follows the linear filter's own mistakes and is one more."""
+
+REST_AFTER = 10
+"""So many solutions in a row that changed nothing, and it looks away for a while: a speaker
+does not begin to clip from one word to the next."""
+
+REST_BLOCKS = 200
+"""Loud blocks, 4 s."""
 
 _MOST_STEP = 0.1
 _STEP = 0.3
@@ -67,6 +74,7 @@ class Saturation:
         self._towards = np.zeros(count + 1)
         self._weights = 0.0
         self._blocks = 0
+        self._unchanged = self._rest = 0
         self.interrupt()
 
     def interrupt(self) -> None:
@@ -74,21 +82,26 @@ class Saturation:
         self._ring[:] = 0
         self._excess: Signal = np.zeros((len(THRESHOLDS), 2 * BLOCK_SAMPLES), np.float32)
         self._quiet = self._partitions + 1  # blocks since the reference was loud
+        self._known = 0  # blocks of the ring
 
     def bend(self, far: Signal) -> Signal:
-        """The reference (160,), full scale is 1, as it leaves the speaker."""
+        """The reference (320,), full scale is 1, as it leaves the speaker."""
         magnitude = np.abs(far)
         loud = float(magnitude.max()) > THRESHOLDS[0]
         self._quiet = 0 if loud else self._quiet + 1
-        if self._quiet > self._partitions:
+        if self._quiet > self._partitions or (self._rest and not loud):
             return far
+        if self._rest:
+            self._rest -= 1
+            if not self._rest:
+                self.interrupt()
+            return far + self.slopes @ self._over(magnitude, far) if self.slopes.any() else far
+        self._known += 1
         both, excess = self._excess, self._excess[:, BLOCK_SAMPLES:]
         both[:, :BLOCK_SAMPLES] = excess
         at = self._newest = (self._newest - 1) % self._partitions
         if loud:
-            np.subtract(magnitude, self._thresholds, out=excess)
-            np.maximum(excess, 0, out=excess)
-            np.copysign(excess, far, out=excess)
+            excess[:] = self._over(magnitude, far)
         else:
             excess[:] = 0
         if self._quiet < 2:  # a block bears on its own spectrum and the next one
@@ -101,10 +114,19 @@ class Saturation:
         bent: Signal = far + self.slopes @ excess
         return bent
 
+    def _over(self, magnitude: Signal, far: Signal) -> Signal:
+        """By how much each sample exceeds each threshold, with its sign."""
+        over: Signal = np.subtract(magnitude, self._thresholds)
+        np.maximum(over, 0, out=over)
+        np.copysign(over, far, out=over)
+        return over
+
     def learn(self, path: Spectra, echo: Signal, error: Signal) -> None:
-        """``path`` (partitions, 161) of one channel, and the estimated echo and the filter's
-        error (160,) there."""
-        if self._quiet > 8:  # what the direct sound of the last loud block still bears on
+        """``path`` (partitions, 321) of one channel, and the estimated echo and the filter's
+        error (320,) there."""
+        if self._rest or self._known < self._partitions:
+            return
+        if self._quiet > 4:  # what the direct sound of the last loud block still bears on
             return
         left = float(error @ error)
         if left > WELL_CANCELLED * float(echo @ echo):
@@ -129,7 +151,11 @@ class Saturation:
         ridge = np.diag(_RIDGE * self._correlation.diagonal() + _LEAST_ERROR)
         change = np.linalg.solve(self._correlation + ridge, self._towards)
         if float(change @ self._towards) < EXPLAINS * self._weights:
+            self._unchanged += 1
+            if self._unchanged == REST_AFTER:
+                self._unchanged, self._rest = 0, REST_BLOCKS
             return
+        self._unchanged = 0
         change = np.clip(_STEP * change[:-1], -_MOST_STEP, _MOST_STEP)
         slopes = np.clip(self.slopes + change, -1.5, 0.5).astype(np.float32)
         # What has been corrected is no longer to be seen in errors to come.

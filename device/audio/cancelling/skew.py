@@ -18,8 +18,8 @@ import numpy as np
 from device.audio.echo import BLOCK_SAMPLES, RATE_HZ, Spectra
 
 MOST_PPM = 200.0
-EACH_BLOCKS = 25
-"""Of sound (0.25 s): so often the path is looked at."""
+EACH_BLOCKS = 13
+"""Of sound (0.26 s): so often the path is looked at."""
 
 OVER = 4
 """Looks: a path is compared with that of a second ago."""
@@ -50,7 +50,7 @@ class SkewTracker:
         self._blocks = 0
 
     def watch(self, path: Spectra) -> bool:
-        """After a block with sound: ``path`` (partitions, 161) of one channel. True when
+        """After a block with sound: ``path`` (partitions, 321) of one channel. True when
         :attr:`ppm` has changed."""
         self._blocks += 1
         if self._blocks % EACH_BLOCKS:

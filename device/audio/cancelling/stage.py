@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from device.audio.cancelling.aec3 import LATENCY_SAMPLES, WARM_BLOCKS, Aec3
+from device.audio.cancelling.aec3 import FRAME_SAMPLES, LATENCY_SAMPLES, WARM_FRAMES, Aec3
 from device.audio.cancelling.alignment import Alignment
 from device.audio.cancelling.delay import DelayFinder
+from device.audio.cancelling.facts import LEVEL_SAMPLES, SILENT_DB, EchoFacts, Levels
 from device.audio.cancelling.far_end import FarEnd, FarEndReports
 from device.audio.cancelling.gate import LEAST_FAR, EchoGate, decibels
 from device.audio.cancelling.high_pass import HighPass
@@ -39,10 +38,6 @@ HANGOVER_MS = 300
 PREPARE_MS = 80
 """So long before a sound AEC3 is fed, so that it has nothing old left in it."""
 
-WAKE_OPEN = 0.3
-"""The wake word hears at least so much of the linear output: it asks for a word, not for a
-voice, and what AEC3 takes away costs it words. Not before the echo path is known."""
-
 COMFORTABLE_SAMPLES = (16, 1200)
 """Where the direct sound may lie in the learnt path before the reference is moved."""
 
@@ -52,32 +47,21 @@ HOME_SAMPLES = 128
 SAME_SAMPLES = 2
 """A delay that is off by no more is the same."""
 
-START_BLOCKS = 150
+LOST_S = 3.0
+LOST_ERLE_DB = 3.0
+"""After so long a search without a result, and so little cancelled, nothing is known."""
+
+START_BLOCKS = 75
 START_VOLUME = 0.02
 """The first 1.5 s of sound it ever hears played, its output is 34 dB down: nothing knows
 the echo yet, and AEC3 lets half words through. So for that long, once after the start,
 nobody can interrupt by voice. The wake word's stream (``for_wake``) is not turned down."""
 
+_LEVELS_A_BLOCK = BLOCK_SAMPLES // LEVEL_SAMPLES
+_WARM_BLOCKS = math.ceil(WARM_FRAMES * FRAME_SAMPLES / BLOCK_SAMPLES)
 _FULL_SCALE = 32768.0
-_SILENT_DB = -120.0
+_ECHOES = 1e-6
 _RAMP = ((1 + np.arange(BLOCK_SAMPLES)) / BLOCK_SAMPLES).astype(np.float32)
-
-Levels = tuple[float, float, float, float]
-"""Of a block, dBFS: far end, microphone, linear output, output."""
-
-
-@dataclass(frozen=True, slots=True)
-class EchoFacts:
-    """After a call. ``levels``: float32 (blocks, 4), dBFS of far end, microphone, linear
-    output and output, of the first channel and the blocks of that call."""
-
-    active: bool  #: something is played, or echoes
-    converged: bool  #: the echo path is known; False: ask for more evidence of a voice
-    delay_ms: float  #: of the sound against what the time stamps say; 0 until it is found
-    skew_ppm: float  #: speaker's clock against the microphone's
-    erle_db: float  #: how much of the echo the linear canceller removes
-    residual_db: float  #: dBFS: echo that is to be expected in the output now
-    levels: NDArray[np.float32]
 
 
 class Suppressor(Protocol):
@@ -137,8 +121,7 @@ class EchoStage:
 
     @property
     def for_wake(self) -> Samples:
-        """The last call's output for the wake word, same shape: more of a person who speaks
-        softly over the device, and a little more echo."""
+        """The last call's output for the wake word, same shape: not turned down at the start."""
         return self._wake
 
     def observe(self, end_frame: int, at: float) -> None:
@@ -155,12 +138,11 @@ class EchoStage:
         self._rest()
 
     def process(self, near: Samples, first_frame: int) -> Samples:
-        """``near`` (n, channels) int16 at 16 kHz, n a multiple of 160, begins with capture
+        """``near`` (n, channels) int16 at 16 kHz, n a multiple of 320, begins with capture
         frame ``first_frame``. Returns the same shape, ``latency_samples`` late."""
         if near.ndim != 2 or near.shape[1] != self.channels or len(near) % BLOCK_SAMPLES:
             raise ValueError(f"{near.shape} is not whole blocks of {self.channels} channels")
-        for report in self._reports.take():
-            self._far_end.learn(report)
+        self._far_end.learn(self._reports.take())
         # Channels first, and both outputs in one, so that each is converted in one go.
         made = np.empty((2, self.channels, len(near)), np.float32)
         scaled = np.ascontiguousarray(near.T) * np.float32(1 / _FULL_SCALE)
@@ -214,34 +196,32 @@ class EchoStage:
         self._saturation.learn(self._canceller.path[0], echo[0], error[0])
         cleaner = self._suppress(linear, far)
         before = [gate.open for gate in self._gates]
-        far_power = _power(far)
+        played_all = np.broadcast_to(far, heard.shape)
+        powers = _powers(np.stack([played_all, heard, echo, linear, cleaner], axis=1))
         changed = False
-        for channel, gate in enumerate(self._gates):
-            powers = [_power(signal[channel]) for signal in (heard, echo, linear, cleaner)]
-            changed |= gate.update(far_power, *powers)
-            if self._active_blocks <= WARM_BLOCKS:
+        for gate, parts in zip(self._gates, powers, strict=True):
+            changed |= gate.update(*map(_mean, parts))
+            if self._active_blocks <= _WARM_BLOCKS:
                 gate.open = 1.0
-            if channel == 0:
-                heard_power, echo_power, linear_power, _ = powers
+        far_powers, heard_powers, echo_powers, linear_powers, _ = powers[0]
         volume = self._volume
-        if far_power > LEAST_FAR:
+        if _mean(far_powers) > LEAST_FAR:
             self._follow(heard, far, changed)
             self._far_blocks += 1
             self._volume = START_VOLUME if self._far_blocks <= START_BLOCKS else 1.0
         after = [gate.open for gate in self._gates]
         late = self._delayed(linear)
         out = _mix(late, cleaner, before, after)
-        least = WAKE_OPEN if all(gate.known for gate in self._gates) else 0.0
-        if min(*before, *after) >= least:
-            wake = out
-        else:
-            wake = _mix(late, cleaner, *([max(part, least) for part in x] for x in (before, after)))
+        wake = out
         if min(volume, self._volume) < 1.0:
             out = out * (volume + (self._volume - volume) * _RAMP)
-        heard_db, linear_db = decibels(heard_power), decibels(linear_power)
-        if echo_power > 1e-6:
-            self._erle_db += 0.02 * (heard_db - linear_db - self._erle_db)
-        levels.append((decibels(far_power), heard_db, linear_db, decibels(_power(out[0]))))
+        if _mean(echo_powers) > _ECHOES:
+            removed_db = decibels(_mean(heard_powers)) - decibels(_mean(linear_powers))
+            self._erle_db += 0.04 * (removed_db - self._erle_db)
+        out_powers = _powers(out[:1, None])[0][0]
+        for told in zip(far_powers, heard_powers, linear_powers, out_powers, strict=True):
+            far_db, heard_db, linear_db, out_db = map(decibels, told)
+            levels.append((far_db, heard_db, linear_db, out_db))
         return out, wake
 
     def _follow(self, heard: Signal, far: Signal, changed: bool) -> None:
@@ -253,8 +233,19 @@ class EchoStage:
             lag = self._finder.take(heard[0], far)
             if lag is not None:
                 self._settle(lag)
+            elif self._finder.looked_s > LOST_S and self._erle_db < LOST_ERLE_DB:
+                self._begin_anew()
         else:
             self._skew.watch(self._canceller.path[0])
+
+    def _begin_anew(self) -> None:
+        """The delay that was found once was wrong, or is so no more, by more than is looked
+        for: as at the beginning."""
+        self._home = self._path_before = None
+        self._alignment.trust_time_stamps()
+        self._canceller.forget()
+        self._saturation.forget()
+        self._finder.restart()
 
     def _settle(self, lag: int) -> None:
         """The sound is ``lag`` samples behind the reference."""
@@ -289,8 +280,10 @@ class EchoStage:
 
     def _pass(self, heard: Signal, levels: list[Levels]) -> tuple[Signal, Signal]:
         late = self._delayed(heard)
-        heard_db = decibels(_power(heard[0]))
-        levels.append((_SILENT_DB, heard_db, heard_db, decibels(_power(late[0]))))
+        heard_powers, late_powers = _powers(np.stack([heard[:1], late[:1]], axis=1))[0]
+        for told in zip(heard_powers, late_powers, strict=True):
+            heard_db, late_db = map(decibels, told)
+            levels.append((SILENT_DB, heard_db, heard_db, late_db))
         return late, late
 
     def _delayed(self, block: Signal) -> Signal:
@@ -313,7 +306,7 @@ class EchoStage:
         return all(gate.converged for gate in self._gates)
 
     def _told(self, levels: list[Levels]) -> EchoFacts:
-        residual = _SILENT_DB
+        residual = SILENT_DB
         if self._active:
             gate = self._gates[0]
             residual = gate.echo_db + gate.leak_db + 20 * math.log10(max(gate.open, 0.1))
@@ -327,39 +320,6 @@ class EchoStage:
             residual_db=round(residual, 1),
             levels=np.array(levels, np.float32).reshape(-1, 4),
         )
-
-
-class PassThrough:
-    """No canceller: the same interface, nothing done, no latency. For microphones that
-    cancel on board, and for a device that is told to go without."""
-
-    latency_samples = 0
-
-    def __init__(self, channels: int = 1) -> None:
-        self._wake: Samples = np.zeros((0, channels), np.int16)
-        self._blocks = 0
-
-    @property
-    def facts(self) -> EchoFacts:
-        """Nothing is known of any echo."""
-        levels = np.full((self._blocks, 4), _SILENT_DB, np.float32)
-        return EchoFacts(False, True, 0.0, 0.0, 0.0, _SILENT_DB, levels)
-
-    @property
-    def for_wake(self) -> Samples:
-        """The last call's output."""
-        return self._wake
-
-    def observe(self, end_frame: int, at: float) -> None:
-        """Time makes no difference."""
-
-    def restart(self) -> None:
-        """Nothing is kept."""
-
-    def process(self, near: Samples, first_frame: int) -> Samples:
-        """``near`` as it is."""
-        self._wake, self._blocks = near, len(near) // BLOCK_SAMPLES
-        return near
 
 
 def _mix(linear: Signal, cleaner: Signal, before: list[float], after: list[float]) -> Signal:
@@ -376,9 +336,18 @@ def _mix(linear: Signal, cleaner: Signal, before: list[float], after: list[float
     return mixed
 
 
-def _power(block: Signal) -> float:
-    """Mean square of (160,)."""
-    return float(np.dot(block, block)) / BLOCK_SAMPLES
+def _powers(signals: Signal) -> list[list[list[float]]]:
+    """Mean squares of (channels, signals, 320): of each signal of each channel, those of its
+    parts of 10 ms."""
+    parts = signals.reshape(*signals.shape[:2], _LEVELS_A_BLOCK, LEVEL_SAMPLES)
+    powers = np.einsum("cspt,cspt->csp", parts, parts)
+    powers *= np.float32(1 / LEVEL_SAMPLES)
+    found: list[list[list[float]]] = powers.tolist()
+    return found
+
+
+def _mean(powers: list[float]) -> float:
+    return sum(powers) / len(powers)
 
 
 def _to_int16(signal: Signal) -> Samples:

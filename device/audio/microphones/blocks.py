@@ -23,6 +23,12 @@ has at most two at any level of :data:`LOUD_PEAK` or more, at 16 kHz."""
 LOUD_PEAK = 8000
 """A block whose peak lies below it can neither be clipped nor prove that clipping is over."""
 
+LEAST_DIRECT_LSB = 100.0
+"""A smaller mean is not looked at closer."""
+
+DIRECT_STEP = 16
+"""Every so many-th sample tells where the middle of a channel's samples lies."""
+
 HOLE_MS = 10
 """Speech, however faint, does not stand still at 0 or at one value for so long."""
 
@@ -44,15 +50,17 @@ OTHERS_HEAR_LSB = 30.0
 class Block:
     """One channel over one block.
 
-    ``low`` and ``high`` are its extremes, ``mean`` its direct part, ``rms`` the size of the
-    rest, ``clipped`` the share of its samples in flat tops or at full scale, ``holes`` how
-    often the sound was torn away for some 10 to 1000 ms within it.
+    ``low`` and ``high`` are its extremes, ``mean`` its mean, ``rms`` the size of the rest,
+    ``direct`` what of the mean is direct voltage, ``clipped`` the share of its samples in flat
+    tops or at full scale, ``holes`` how often the sound was torn away for some 10 to 1000 ms
+    within it.
     """
 
     low: int
     high: int
     mean: float
     rms: float
+    direct: float
     clipped: float
     holes: int
 
@@ -94,30 +102,52 @@ class BlockMeter:
         """``frames``: int16 (n, channels) that join the last block. One Block a channel."""
         sound = np.ascontiguousarray(frames.T)
         lows, highs = sound.min(axis=1), sound.max(axis=1)
-        fine = sound.astype(np.float32)
-        means = fine.mean(axis=1, dtype=np.float64)
-        fine -= means[:, None].astype(np.float32)
+        means = sound.sum(axis=1, dtype=np.int64) / sound.shape[1]
+        fine = sound - means[:, None].astype(np.float32)
         rms = np.sqrt(np.einsum("ij,ij->i", fine, fine) / fine.shape[1])
+        quiet = self._quiet(sound, lows, highs)
+        possible = self._may_be_holes(quiet)
         return [
             Block(
                 int(lows[n]),
                 int(highs[n]),
                 float(means[n]),
                 float(rms[n]),
+                _direct(sound[n], float(means[n])),
                 _clipped(sound[n], int(lows[n]), int(highs[n])),
-                self._holes(sound, n),
+                self._holes(sound, n, quiet[n]) if possible[n] else self._no_hole(sound[n], n),
             )
             for n in range(self._channels)
         ]
 
-    def _holes(self, sound: Samples, channel: int) -> int:
+    def _quiet(self, sound: Samples, lows: Samples, highs: Samples) -> NDArray[np.bool_]:
+        """Which samples (channels, n) stand still, at 0 or at the value of the one before. In
+        the flat tops of what is overdriven nothing is missing."""
+        quiet = (sound <= 1) & (sound >= -1)
+        quiet[:, 1:] |= sound[:, 1:] == sound[:, :-1]
+        quiet[:, 0] |= sound[:, 0] == [tail.last for tail in self._tails]
+        for n in np.flatnonzero((highs >= LOUD_PEAK) & (lows < highs)):
+            quiet[n] &= sound[n] < highs[n] - 1
+        for n in np.flatnonzero((lows <= -LOUD_PEAK) & (lows < highs)):
+            quiet[n] &= sound[n] > lows[n] + 1
+        return quiet
+
+    def _may_be_holes(self, quiet: NDArray[np.bool_]) -> list[bool]:
+        """Of each channel. Most blocks are done with here. A hole, wherever it lies, fills one
+        half of its least length; one that goes over a border is at the block's first or last
+        sample."""
+        half = self._hole // 2
+        whole = quiet[:, : quiet.shape[1] // half * half].reshape(self._channels, -1, half)
+        filled = np.any(np.all(whole, axis=2), axis=1) | quiet[:, -1]
+        return [bool(some or tail.held) for some, tail in zip(filled, self._tails, strict=True)]
+
+    def _no_hole(self, samples: Samples, channel: int) -> int:
+        tail = self._tails[channel]
+        tail.last, tail.held, tail.before = int(samples[-1]), 0, _size(samples[-self._edge :])
+        return 0
+
+    def _holes(self, sound: Samples, channel: int, quiet: NDArray[np.bool_]) -> int:
         samples, tail = sound[channel], self._tails[channel]
-        quiet = (samples <= 1) & (samples >= -1)
-        quiet[1:] |= samples[1:] == samples[:-1]
-        quiet[0] |= samples[0] == tail.last
-        if not self._may_be_hole(quiet, tail):
-            tail.last, tail.held, tail.before = int(samples[-1]), 0, _size(samples[-self._edge :])
-            return 0
         awake = np.flatnonzero(~quiet)
         found, length = 0, len(samples)
         borders = np.concatenate([[-1], awake, [length]])
@@ -142,15 +172,6 @@ class BlockMeter:
         tail.last = int(samples[-1])
         return found
 
-    def _may_be_hole(self, quiet: NDArray[np.bool_], tail: _Tail) -> bool:
-        """Most blocks are done with here. A hole, wherever it lies, fills one half of its least
-        length; one that goes over a border is at the block's first or last sample."""
-        if tail.held or quiet[-1]:
-            return True
-        half = self._hole // 2
-        whole = quiet[: len(quiet) // half * half].reshape(-1, half)
-        return bool(whole.all(axis=1).any())
-
     def _others_hear(self, sound: Samples, channel: int, start: int, end: int) -> bool:
         if self._channels == 1 or end - start < self._hole:
             return False
@@ -161,6 +182,15 @@ class BlockMeter:
 
 def _size(samples: Samples) -> float:
     return float(np.abs(samples.astype(np.float32)).mean()) if len(samples) else 0.0
+
+
+def _direct(samples: Samples, mean: float) -> float:
+    """Direct voltage moves the mean and the median alike. What is overdriven on one side only
+    moves the mean, a rumble caught in half a wave either of them."""
+    if abs(mean) < LEAST_DIRECT_LSB:
+        return mean
+    median = float(np.median(samples[::DIRECT_STEP]))
+    return min(mean, median, key=abs) if mean * median > 0 else 0.0
 
 
 def _clipped(samples: Samples, low: int, high: int) -> float:

@@ -65,8 +65,8 @@ HINTS = {
     "shorter one, or another power supply; a ground loop does this, too",
     FaultKind.WRONG_RATE: "set [audio] capture_rate_hz to what the microphone can do, or name it "
     "as plughw:...; if it is right already, the sound card or its driver is faulty",
-    FaultKind.SWAPPED: "correct the order of the microphones in [audio] microphone_geometry, "
-    "or the wiring",
+    FaultKind.SWAPPED: "correct the order in [audio] microphone_channels (or "
+    "microphone_geometry), or the wiring; `parlor doctor --microphones` finds the right order",
 }
 
 

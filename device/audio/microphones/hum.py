@@ -109,16 +109,8 @@ class HumMeter:
         spectrum = np.abs(np.fft.rfft(centred * self._window, axis=1)) ** 2
         spectrum *= 2 / WINDOW**2  # the sum over the bins is the mean square
         self._low = self._low[:, LOW_HZ:]
-        return [
-            max(
-                (
-                    _hum(mains, lines, spectrum[n], float(whole[n]))
-                    for mains, lines in self._by_mains
-                ),
-                key=lambda hum: hum.rms,
-            )
-            for n in range(self._channels)
-        ]
+        each = [_hums(mains, lines, spectrum, whole) for mains, lines in self._by_mains]
+        return [max(of_one, key=lambda hum: hum.rms) for of_one in zip(*each, strict=True)]
 
 
 class _Line:
@@ -127,28 +119,44 @@ class _Line:
     def __init__(self, hz: NDArray[np.floating[Any]], at_hz: float) -> None:
         away = np.abs(hz - at_hz)
         # Hann's main lobe is two bins wide on either side.
-        self._near = np.flatnonzero(away <= NEAR_HZ + 2 * LOW_HZ / WINDOW)
-        self._search = np.flatnonzero(away <= AROUND_HZ[0])
+        self._near = _span(away <= NEAR_HZ + 2 * LOW_HZ / WINDOW)
+        self._search = _span(away <= AROUND_HZ[0])
         self._around = np.flatnonzero((away >= AROUND_HZ[0]) & (away <= AROUND_HZ[1]))
-        self._away = away
+        self._there = away[self._search] <= NEAR_HZ
 
-    def power(self, spectrum: NDArray[np.float32]) -> float:
-        """0 where no line stands out, or only one that is too faint to matter."""
-        power = float(spectrum[self._near].sum())
-        if power < FAINT_RMS**2:
-            return 0.0
-        peak = int(self._search[np.argmax(spectrum[self._search])])
-        if self._away[peak] > NEAR_HZ:
-            return 0.0
-        if spectrum[peak] <= OUTSTANDING * float(np.median(spectrum[self._around])):
-            return 0.0
-        return power
+    def power(self, spectrum: NDArray[np.float32]) -> NDArray[np.float32]:
+        """In each row (a channel's bins). 0 where no line stands out, or only one that is too
+        faint to matter."""
+        power: NDArray[np.float32] = spectrum[:, self._near].sum(axis=1)
+        search = spectrum[:, self._search]
+        peak = search.argmax(axis=1)
+        there = self._there[peak] & (power >= FAINT_RMS**2)
+        if there.any():
+            # The median: there are as many bins on one side as on the other.
+            around = np.sort(spectrum.take(self._around, axis=1), axis=1)
+            middle = around.shape[1] // 2
+            median = (around[:, middle - 1] + around[:, middle]) / 2
+            there &= search.max(axis=1) > OUTSTANDING * median
+        return np.where(there, power, np.float32(0))
 
 
-def _hum(mains: int, lines: list[_Line], spectrum: NDArray[np.float32], whole: float) -> Hum:
-    """Nothing without a line at the fundamental, or at its double (a rectifier's)."""
-    powers = [line.power(spectrum) for line in lines]
-    if not (powers[0] or powers[1]):
-        return Hum(mains, 0.0, 0.0)
-    power = sum(powers)
-    return Hum(mains, power**0.5, min(1.0, power / whole) if whole > 0 else 0.0)
+def _span(chosen: NDArray[np.bool_]) -> slice:
+    """Of the neighbours that are ``chosen``."""
+    first, *_, last = np.flatnonzero(chosen)
+    return slice(int(first), int(last) + 1)
+
+
+def _hums(
+    mains: int,
+    lines: list[_Line],
+    spectrum: NDArray[np.float32],
+    whole: NDArray[np.float64],
+) -> list[Hum]:
+    """Of each channel. Nothing without a line at the fundamental, or at its double (a
+    rectifier's)."""
+    powers = np.stack([line.power(spectrum) for line in lines])
+    total = np.where((powers[0] > 0) | (powers[1] > 0), powers.sum(axis=0), 0.0)
+    return [
+        Hum(mains, float(power) ** 0.5, min(1.0, float(power) / of) if of > 0 else 0.0)
+        for power, of in zip(total, whole.tolist(), strict=True)
+    ]

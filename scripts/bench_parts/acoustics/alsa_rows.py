@@ -29,6 +29,7 @@ if str(REPO) not in sys.path:
 
 from device.audio.resample import resample  # noqa: E402
 from device.ports import Samples  # noqa: E402
+from device.simulator.measure import locate  # noqa: E402
 from scripts.bench_parts.acoustics import corpus, overlap  # noqa: E402
 
 ROOM_HZ = 48_000
@@ -40,8 +41,23 @@ EACH_S = 22.0
 FIRST_S = 1.0
 LEAD_S = 8.0
 """After the question, of which the answer has then sounded for some seconds."""
+TAKEN_BACK_S = 1.4
+"""So long after an interruption began the button takes back what was said: decided by then is
+whether it cuts, and the service, which takes any words for one of its commands, must not act
+on it. "Set the volume to zero" would leave nothing to measure."""
+
+LATEST_S = 4.0
+PRESS = 'button = "action"\n'
 DUCKED_DB = 15.0
 STEP_S = 0.005
+FOUND_BY_S = 2.0
+"""More than any pause in the answer."""
+
+CAME_S = 3.0
+"""So long before it sounds a reply may have come."""
+
+LIKE = 0.8
+"""How like each other what was sent and what sounded must be."""
 
 Signal = NDArray[np.float64]
 
@@ -87,6 +103,8 @@ def run(home: Path) -> dict[str, Any]:
             begins = at + LEAD_S + later
             cues.append(f'[[cue]]\nat_s = {begins}\nplay = "{path.name}"\ngain_db = {loud:.1f}\n')
             said.append(Said(kind, begins, sound.onset / corpus.RATE_HZ, sound.name))
+            if kind == "interruption":
+                cues.append(f"[[cue]]\nat_s = {begins + said[-1].onset_s + TAKEN_BACK_S}\n{PRESS}")
         at += EACH_S
     scenario = f"duration_s = {at}\n[room]\necho_gain_db = {ECHO_DB}\n" + "".join(cues)
     (home / "scenario.toml").write_text(scenario)
@@ -112,15 +130,15 @@ def judged(timeline: list[dict[str, Any]], said: list[Said], out: Path) -> dict[
     found, ducked_ms, cut_ms, agreed_cut, over_reply = 0, [], [], 0, 0
     for what, began in zip(sorted(said, key=lambda s: s.at_s), played, strict=True):
         onset = began + what.onset_s
-        if not _sounds(timeline, onset):
+        if not _sounds(timeline, speaker, onset):
             continue
         over_reply += 1
-        stop = next((t for t in _stops(timeline) if onset < t < onset + 4.0), None)
+        stop = next((t for t in _stops(timeline) if onset < t < onset + LATEST_S), None)
         if what.kind == "acknowledgement":
             agreed_cut += stop is not None
             continue
         found += stop is not None
-        gains = _gain_db(speaker, reply, onset)
+        gains = gain_db(speaker, reply, onset, _began(timeline, onset))
         low = np.flatnonzero(gains <= -DUCKED_DB)
         if len(low):
             ducked_ms.append(1000 * STEP_S * float(low[0]))
@@ -155,8 +173,11 @@ def _asked(timeline: list[dict[str, Any]], at: float) -> bool:
     return any(line["event"] == "say" and line["t"] < at < line["t"] + 3.0 for line in timeline)
 
 
-def _sounds(timeline: list[dict[str, Any]], at: float) -> bool:
-    """Whether a reply is being played."""
+def _sounds(timeline: list[dict[str, Any]], speaker: Signal, at: float) -> bool:
+    """Whether a reply is being played, and can be heard."""
+    before_at = speaker[max(0, round((at - FOUND_BY_S) * ROOM_HZ)) : round(at * ROOM_HZ)]
+    if _rms(before_at) < 1.0:
+        return False
     changes = [
         line for line in timeline if line["event"] in ("playback_started", "playback_stopped")
     ]
@@ -164,28 +185,37 @@ def _sounds(timeline: list[dict[str, Any]], at: float) -> bool:
     return bool(before) and before[-1] == "playback_started"
 
 
-def _gain_db(speaker: Signal, reply: Signal, onset: float) -> Signal:
-    """How much louder or softer than sent the reply sounds, every 5 ms from ``onset`` on. The
-    reply is found by what sounded in the second before; pauses in it count as unchanged."""
-    at, second = round(onset * ROOM_HZ), ROOM_HZ
-    before = speaker[at - second : at]
-    if _rms(before) < 1.0:  # a pause in the reply: nothing tells how loud it was
+def _began(timeline: list[dict[str, Any]], at: float) -> float:
+    """When the reply that sounds began to."""
+    return max(
+        line["t"] for line in timeline if line["event"] == "playback_started" and line["t"] <= at
+    )
+
+
+def gain_db(speaker: Signal, reply: Signal, onset: float, began: float) -> Signal:
+    """How much louder or softer than sent the reply sounds, every 5 ms from ``onset`` on; not a
+    number in its pauses, nothing where it is not found.
+
+    ``reply`` is what was sent: every item whole, from the time at which it came, or later where
+    those before it take that long. The place in it is found by what sounded since ``began`` or
+    in the last two seconds.
+    """
+    at = round(onset * ROOM_HZ)
+    before = speaker[max(at - round(FOUND_BY_S * ROOM_HZ), round(began * ROOM_HZ), 0) : at]
+    first = max(0, round((began - CAME_S) * ROOM_HZ))
+    found = locate(before.astype(np.float64), reply[first:].astype(np.float64), earliest=True)
+    if found is None or found[1] < LIKE:
         return np.zeros(0)
-    size = 1 << (len(reply) + second).bit_length()
-    score = np.fft.irfft(np.fft.rfft(reply, size) * np.conj(np.fft.rfft(before, size)), size)
-    start = int(np.argmax(score[: len(reply)])) + second
-    usual = _rms(before) / max(1e-9, _rms(reply[start - second : start]))
+    start = first + found[0] + len(before)
+    loud = _rms(reply[start - len(before) : start])
+    usual = _rms(before) / max(1e-9, loud)
     step = round(STEP_S * ROOM_HZ)
     gains = []
     for number in range(round(1.5 / STEP_S)):
         sent = reply[start + number * step : start + (number + 1) * step]
         heard = speaker[at + number * step : at + (number + 1) * step]
-        if (
-            len(sent) < step
-            or len(heard) < step
-            or _rms(sent) < 0.1 * _rms(reply[start - second : start])
-        ):
-            gains.append(0.0)
+        if min(len(sent), len(heard)) < step or _rms(sent) < 0.1 * loud:
+            gains.append(np.nan)
         else:
             gains.append(20 * np.log10(max(1e-6, _rms(heard) / (_rms(sent) * usual))))
     return np.array(gains)

@@ -23,6 +23,7 @@ REPO = Path(__file__).resolve().parents[3]
 if str(REPO) not in sys.path:
     sys.path.insert(0, str(REPO))
 
+from device.audio.cancelling.facts import LEVEL_SAMPLES  # noqa: E402
 from device.audio.cancelling.far_end import FarEnd, FarEndReports, Played  # noqa: E402
 from device.audio.cancelling.stage import START_BLOCKS, EchoStage  # noqa: E402
 from device.audio.echo import BLOCK_SAMPLES  # noqa: E402
@@ -95,17 +96,20 @@ def own_replies(corpus: Corpus, engine: LitertWake, minutes: float) -> dict[str,
         result = staged(played, scenes.microphone(room.echo(played)), mic_ppb=room.mic_ppb)
         begins = [0.0, *([minutes * 30] if room.moved is not None else [])]
         events = [at for at, _ in vad_events(vad_probabilities(result.out))]
-        early = [
-            at for at in events if any(at < begin + GRACE_S and at >= begin for begin in begins)
-        ]
-        late = len(events) - len(early)
+        woken = wakes(engine, result.wake)
+        early, woken_early = (
+            sum(any(begin <= at < begin + GRACE_S for begin in begins) for at in those)
+            for those in (events, woken)
+        )
+        late = len(events) - early
         found[name] = {
             "minutes": minutes,
-            "vad_events_early": len(early),
+            "vad_events_early": early,
             "vad_events_after": late,
             "after_upper_95": poisson_upper(late),
             "at_s": [round(at, 1) for at in events][:20],
-            "self_wakes": len(wakes(engine, result.wake)),
+            "self_wakes_early": woken_early,
+            "self_wakes_after": len(woken) - woken_early,
             "linear_erle_db": erle_db(result),
             "skew_ppm": result.facts[-1].skew_ppm,
             "converged_part": round(float(np.mean([f.converged for f in result.facts])), 3),
@@ -207,7 +211,8 @@ def real_device(corpus: Corpus) -> dict[str, Any]:
     far = slice(RATE_HZ, len(result.out))
     before, after = vad_probabilities(heard[:count]), vad_probabilities(result.out)
     sounding = np.flatnonzero(result.levels[:, 0] > SOUNDS_DB)
-    started = (int(sounding[START_BLOCKS]) + 1) * BLOCK_SAMPLES  # samples
+    first = int(sounding[START_BLOCKS * BLOCK_SAMPLES // LEVEL_SAMPLES]) + 1
+    started = first * LEVEL_SAMPLES
     rest = slice(started, len(result.out))
     left = after[started // VAD_SAMPLES + 1 :]
     return {

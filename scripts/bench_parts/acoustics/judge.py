@@ -39,7 +39,8 @@ AMAZON_A_DAY, AMAZON_DELAY_MS = 3, 1000
 def echo_rows(results: Results) -> Iterator[Row]:
     found = results["echo"]
     for name, one in found.get("replies", {}).items():
-        after, early, woken = one["vad_events_after"], one["vad_events_early"], one["self_wakes"]
+        after, woken = one["vad_events_after"], one["self_wakes_after"]
+        early = one["vad_events_early"] + one["self_wakes_early"]
         yield Row(
             f"self-interruptions and self-wakes in {one['minutes']:g} min of own replies, "
             f"echo -10 dB, {ROOMS[name]}",

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from device.audio.cancelling.far_end import FarEnd, FarEndReports, Played
 from device.audio.cancelling.stage import EchoStage
+from device.audio.echo import BLOCK_SAMPLES as CALL_SAMPLES
 from device.audio.near_end import BLOCK_SAMPLES, NearEnd
 from device.audio.onset import EchoLevels
 from device.audio.vad import SileroVad
@@ -31,6 +32,8 @@ from scripts.bench_parts.acoustics.overlap import Sound
 from scripts.bench_parts.acoustics.scenes import Room, microphone, replies, with_person
 from scripts.bench_parts.acoustics.stats import active_level_db
 
+CALL_BLOCKS = CALL_SAMPLES // BLOCK_SAMPLES
+AHEAD_SAMPLES = 3 * RATE_HZ // 100  #: what was played is told so long before it sounds
 LEAD_S = 10.0
 GAP_S = 2.0
 TICK_S = 0.1
@@ -109,28 +112,28 @@ def scene(
 
 
 def cancelled(played: Samples, near: Samples) -> Cancelled:
-    """What the echo stage makes of it, as the ear calls it: 10 ms at a time."""
+    """What the echo stage makes of it, as the ear calls it: a block of 20 ms at a time."""
     far_end, reports = FarEnd(RATE_HZ, 1), FarEndReports()
     stage = EchoStage(far_end, reports, rate_hz=RATE_HZ)
-    count = len(near) // BLOCK_SAMPLES
-    samples = np.empty(count * BLOCK_SAMPLES, np.int16)
-    levels = np.empty((count, 4), np.float32)
-    residual_db = np.empty(count, np.float32)
-    converged = np.empty(count, np.bool_)
+    count = len(near) // CALL_SAMPLES
+    samples = np.empty(count * CALL_SAMPLES, np.int16)
+    levels = np.empty((count, CALL_BLOCKS, 4), np.float32)
+    residual_db = np.empty((count, CALL_BLOCKS), np.float32)
+    converged = np.empty((count, CALL_BLOCKS), np.bool_)
     told = 0
     for number in range(count):
-        first = number * BLOCK_SAMPLES
-        while told < min(len(played), first + 4 * BLOCK_SAMPLES):
+        first = number * CALL_SAMPLES
+        while told < min(len(played), first + CALL_SAMPLES + AHEAD_SAMPLES):
             block = played[told : told + BLOCK_SAMPLES]
             told += len(block)
             reports.put(Played(1, told, told / RATE_HZ, block.tobytes()))
-        stage.observe(first + BLOCK_SAMPLES, (first + BLOCK_SAMPLES) / RATE_HZ)
-        here = slice(first, first + BLOCK_SAMPLES)
+        stage.observe(first + CALL_SAMPLES, (first + CALL_SAMPLES) / RATE_HZ)
+        here = slice(first, first + CALL_SAMPLES)
         samples[here] = stage.process(near[here, None], first)[:, 0]
         facts = stage.facts
-        levels[number] = facts.levels[-1]
+        levels[number] = facts.levels
         residual_db[number], converged[number] = facts.residual_db, facts.converged
-    return Cancelled(samples, levels, residual_db, converged)
+    return Cancelled(samples, levels.reshape(-1, 4), residual_db.ravel(), converged.ravel())
 
 
 def heard(stream: Cancelled) -> tuple[tuple[int, NearEndHeard], ...]:
@@ -146,7 +149,8 @@ def heard(stream: Cancelled) -> tuple[tuple[int, NearEndHeard], ...]:
             certain=bool(stream.converged[number]),
         )
         block = stream.samples[first : first + BLOCK_SAMPLES]
-        news += [(first + BLOCK_SAMPLES, one) for one in near_end.hear(block, first, echo)]
+        come = (number // CALL_BLOCKS + 1) * CALL_SAMPLES  # with the call it is part of
+        news += [(come, one) for one in near_end.hear(block, first, echo)]
     return tuple(news)
 
 

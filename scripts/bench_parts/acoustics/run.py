@@ -67,7 +67,7 @@ PARTS = {
     "echo": Part("echo_rows", (*ECHO, "self_wake"), (*ECHO, "--quick", "--minutes", "1")),
     "bargein": Part("bargein_rows", (), ("--quick",)),
     "turn": Part("turn_rows", (), ("--bootstraps", "10")),
-    "wake": Part("wake_rows", (), ()),
+    "wake": Part("wake_rows", (), ("--quick",)),
     "array": Part("array_rows", (), ("--clips", "5", "array")),
     "amazon": Part("amazon_rows", (), ("--quick",)),
     "duplex": Part("duplex_rows", (), ("--quick",)),

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from device.audio.cancelling.facts import EchoFacts
 from device.audio.cancelling.far_end import FarEnd, FarEndReports, Played
-from device.audio.cancelling.stage import EchoFacts, EchoStage
+from device.audio.cancelling.stage import EchoStage
 from device.ports import Samples
 from scripts.bench_parts.acoustics.corpus import RATE_HZ
 

@@ -4,8 +4,8 @@
 
 Conversations of six turns with up to two pauses each are drawn, each held by one speaker: every
 pause and every last word is a moment of a recording (``turn_corpus.py``), met by the shipped
-voice-activity detector, Smart Turn and :class:`device.core.endpointing.EndOfTurn`. Pauses of
-0.3 to 1.5 s are drawn from
+voice-activity detector, the shipped verdict (Smart Turn and the melody) and
+:class:`device.core.endpointing.EndOfTurn`. Pauses of 0.3 to 1.5 s are drawn from
 
 - ``speakers differ``: log-normal (sd of the logarithm 0.4) about a median of each speaker's own
   (log-normal about 0.55 s, sd 0.3): about what is published of spontaneous speech;
@@ -36,6 +36,7 @@ from device.core.endpointing import EndOfTurn  # noqa: E402
 from device.settings import TurnSettings, VadSettings  # noqa: E402
 from scripts.bench_parts.acoustics.corpus import Half, load  # noqa: E402
 from scripts.bench_parts.acoustics.stats import Proportion  # noqa: E402
+from scripts.bench_parts.acoustics.turn_apart import Judged, as_shipped, told_apart  # noqa: E402
 from scripts.bench_parts.acoustics.turn_corpus import CATEGORIES, Moment, moments  # noqa: E402
 from scripts.bench_parts.readme_table import Row  # noqa: E402
 
@@ -77,14 +78,20 @@ class Outcome:
 class Bench:
     """Moments to draw from, by recording: a conversation is held by one speaker."""
 
-    def __init__(self, found: Sequence[Moment], *, check_ms: float = CHECK_MS) -> None:
+    def __init__(
+        self,
+        found: Sequence[Moment],
+        *,
+        check_ms: float = CHECK_MS,
+        judged: Judged = as_shipped,
+    ) -> None:
         ends, splits = _by_recording(found, "end"), _by_recording(found, "split")
         self.speakers = [(ends[name], splits[name]) for name in sorted(ends.keys() & splits.keys())]
-        self._check_ms = check_ms
+        self._check_ms, self._judged = check_ms, judged
 
     def resampled(self, random: np.random.Generator) -> Bench:
         """The same with recordings drawn with replacement."""
-        other = Bench((), check_ms=self._check_ms)
+        other = Bench((), check_ms=self._check_ms, judged=self._judged)
         drawn = random.integers(len(self.speakers), size=len(self.speakers))
         other.speakers = [self.speakers[place] for place in drawn]
         return other
@@ -92,7 +99,7 @@ class Bench:
     def merged(self) -> Bench:
         """The same with every moment drawn from all recordings alike: those with many word
         boundaries count for more, and nobody speaks like himself."""
-        other = Bench((), check_ms=self._check_ms)
+        other = Bench((), check_ms=self._check_ms, judged=self._judged)
         ends = [moment for one, _ in self.speakers for moment in one]
         other.speakers = [(ends, [moment for _, some in self.speakers for moment in some])]
         return other
@@ -129,7 +136,7 @@ class Bench:
         asked_ms = moment.vad_end_ms + max(hangover_ms, JUDGED_SILENCE_MS)
         answered_ms = asked_ms + self._check_ms
         if wait.judge and answered_ms < min(end_ms, told_ms):
-            judged = policy.judged(moment.model)
+            judged = policy.judged(self._judged(moment))
             assert judged is not None
             end_ms = max(1000 * judged.end_at, answered_ms)
         if end_ms < told_ms:
@@ -249,8 +256,12 @@ def curves(bench: Bench, kind: str) -> dict[str, dict[str, list[float]]]:
 
 def real_pauses(bench: Bench, found: Sequence[Moment], fixed_ms: int, start_ms: int) -> object:
     """What the two settings make of the pauses that nobody made: one conversation each."""
-    real = [moment for moment in found if moment.kind == "real"]
-    answers: dict[str, object] = {"pauses": len(real), "recordings": len({m.speaker for m in real})}
+    real = [moment for moment in found if moment.kind in ("real", "boundary")]
+    answers: dict[str, object] = {
+        "pauses": len(real),
+        "between_sentences": sum(moment.kind == "boundary" for moment in real),
+        "recordings": len({moment.speaker for moment in real}),
+    }
     for name, settings in (
         ("fixed", replace(FIXED, silence_ms=fixed_ms)),
         ("adaptive", replace(ADAPTIVE, silence_ms=start_ms)),
@@ -286,14 +297,16 @@ def measure(half: Half = "report", *, bootstraps: int = BOOTSTRAPS) -> dict[str,
     assert isinstance(differ, dict)
     variants = {
         "verdict after 400 ms": Bench(found, check_ms=SLOW_CHECK_MS),
-        "without Smart Turn": Bench(found, check_ms=math.inf),
+        "without the melody": Bench(found, judged=lambda moment: moment.judged_by_model),
+        "without a verdict": Bench(found, check_ms=math.inf),
     }
     for name, variant in variants.items():
         result[name] = compared(variant, "speakers differ", bootstraps=0)
-    as_shipped = conversations("speakers differ", 4 * CONVERSATIONS, 0)
+    result["told apart"] = told_apart(found)
+    talk = conversations("speakers differ", 4 * CONVERSATIONS, 0)
     result["as shipped"] = {
-        "adaptive": bench.run(as_shipped, ADAPTIVE, 1).at(),
-        "fixed": bench.run(as_shipped, FIXED, 1).at(),
+        "adaptive": bench.run(talk, ADAPTIVE, 1).at(),
+        "fixed": bench.run(talk, FIXED, 1).at(),
     }
     result["real pauses"] = real_pauses(
         bench, found, differ["fixed"]["silence_ms"], differ["adaptive"]["silence_ms"]

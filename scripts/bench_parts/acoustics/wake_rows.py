@@ -1,10 +1,11 @@
 """Measures the wake word: recall, near misses, false accepts, the engine's cost by words.
 
-    .venv/bin/python -m scripts.bench_parts.acoustics.wake_rows [--half tune|report]
+    .venv/bin/python -m scripts.bench_parts.acoustics.wake_rows [--half tune|report] [--quick]
 
-Prints one JSON object. Each setting of [wake] is judged as it ships: the engine that
-``make_wake_engine`` builds, the gate with its default threshold. Each clip is heard
-from a reset engine, after 1 s of faint noise and before 1 s of it.
+Prints one JSON object; ``--quick`` takes a sixth of the recordings, and fewer rounds. Each
+setting of [wake] is judged as it ships: the engine that ``make_wake_engine`` builds, the gate
+with its default threshold. Each clip is heard from a reset engine, after 1 s of faint noise
+and before 1 s of it.
 
 - **recall**: people saying "alexa" in quiet, and the few other words there are.
 - **followed**: "alexa" with a question 0 to 400 ms behind it, as ``word_end.py`` lays it
@@ -67,6 +68,8 @@ SETTINGS = {
 NO_SPEECH_AT_ALL = ("rir",)
 ROUNDS = 8
 CPU_SECONDS = 8
+QUICK = 6
+QUICK_ROUNDS, QUICK_CPU_SECONDS = 2, 4
 
 Json = dict[str, Any]
 
@@ -75,21 +78,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--half", choices=("tune", "report"), default="report")
     parser.add_argument("--cpu-only", action="store_true", help="leave the recordings out")
+    parser.add_argument("--quick", action="store_true", help="a few recordings only")
     options = parser.parse_args()
     result: Json = {"half": options.half}
     if not options.cpu_only:
-        corpus = load()
+        corpus = thinned(load(), QUICK) if options.quick else load()
         result["generated"] = corpus.generated
         cases = followed_cases(corpus, options.half)
         result["wake"] = {
             name: judged(corpus, options.half, settings) | followed(cases, settings)
             for name, settings in SETTINGS.items()
         }
-    result["cpu"] = cpu()
+    result["cpu"] = (
+        cpu(QUICK_ROUNDS, QUICK_CPU_SECONDS) if options.quick else cpu(ROUNDS, CPU_SECONDS)
+    )
     print(json.dumps(result, indent=2))
 
 
 # --- recordings ---------------------------------------------------------------------------
+
+
+def thinned(corpus: Corpus, step: int) -> Corpus:
+    """Every ``step``-th recording of each half of each category; at least the first of each."""
+    kept = {
+        name: tuple(clip for place, clip in enumerate(clips) if place // 2 % step == 0)
+        for name, clips in corpus.clips.items()
+    }
+    return replace(corpus, clips=kept)
 
 
 def judged(corpus: Corpus, half: Half, settings: WakeSettings) -> Json:
@@ -202,7 +217,7 @@ def word_end(samples: Samples, db: float = 20.0) -> int:
 # --- what it costs ------------------------------------------------------------------------
 
 
-def cpu() -> Json:
+def cpu(rounds: int, seconds: int) -> Json:
     """Per cent of a core by the number of words, and the straight line through them."""
     first, second = _twice(find_wake_models(MICRO_PRETRAINED)), _twice_micro()
     counts = range(1, len(first) + 1)
@@ -210,8 +225,9 @@ def cpu() -> Json:
         "litert": [LitertWake(first[:count]) for count in counts],
         "micro": [MicroWake(second[:count]) for count in counts],
     }
-    sound = np.random.default_rng(3).standard_normal(CPU_SECONDS * RATE_HZ) * 500
-    return {name: _line(costs) for name, costs in _costs(engines, sound.astype(np.int16)).items()}
+    sound = np.random.default_rng(3).standard_normal(seconds * RATE_HZ) * 500
+    costs = _costs(engines, sound.astype(np.int16), rounds)
+    return {name: _line(each) for name, each in costs.items()}
 
 
 def _twice(models: Sequence[WakeModel]) -> list[WakeModel]:
@@ -224,17 +240,18 @@ def _twice_micro() -> list[MicroModel]:
     return [*models, *(replace(model, word=f"{model.word}_again") for model in models)]
 
 
-def _costs(engines: dict[str, list[Any]], sound: Samples) -> dict[str, list[float]]:
+def _costs(engines: dict[str, list[Any]], sound: Samples, times: int) -> dict[str, list[float]]:
     """The median of rounds; each round runs every engine, so a busy machine slows all alike."""
     rounds: dict[tuple[str, int], list[float]] = {}
-    for _ in range(ROUNDS):
+    seconds = len(sound) / RATE_HZ
+    for _ in range(times):
         for name, row in engines.items():
             for place, engine in enumerate(row):
                 began = time.process_time()
                 for start in range(0, len(sound) - CHUNK_SAMPLES + 1, CHUNK_SAMPLES):
                     engine.score(sound[start : start + CHUNK_SAMPLES])
                 spent = time.process_time() - began
-                rounds.setdefault((name, place), []).append(spent / CPU_SECONDS * 100)
+                rounds.setdefault((name, place), []).append(spent / seconds * 100)
     return {
         name: [statistics.median(rounds[name, place]) for place in range(len(row))]
         for name, row in engines.items()
