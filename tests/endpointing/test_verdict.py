@@ -34,14 +34,19 @@ def test_the_models_answer_counts_whatever_the_voice_does() -> None:
 
 
 def test_who_has_only_just_begun_is_taken_to_go_on_whatever_the_model_says() -> None:
-    begun = Melody(0.0, voiced_s=0.0)
-    assert combined(0.98, begun) == combined(0.02, begun) < 0.5
+    begun = Melody(0.0, voiced_s=0.3)
+    assert combined(0.02, begun) < combined(0.98, begun) < 0.5
+
+
+def test_of_a_single_syllable_nothing_is_said() -> None:
+    for answer in (0.02, 0.98):
+        assert combined(answer, Melody(0.0, voiced_s=0.2)) == 0.5
 
 
 def test_of_one_word_less_is_believed_than_of_a_sentence() -> None:
-    word, sentence = (combined(0.98, Melody(6.0, voiced_s)) for voiced_s in (0.2, 2.0))
+    word, sentence = (combined(0.98, Melody(6.0, voiced_s)) for voiced_s in (0.3, 2.0))
     assert word < sentence
-    word, sentence = (combined(0.02, Melody(-4.0, voiced_s)) for voiced_s in (0.2, 2.0))
+    word, sentence = (combined(0.02, Melody(-4.0, voiced_s)) for voiced_s in (0.3, 2.0))
     assert word > sentence
 
 

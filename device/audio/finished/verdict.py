@@ -8,7 +8,7 @@ does well there.
 
 Either knows little of somebody who has only just begun: Smart Turn "is not designed to run on
 very short audio segments" (its authors), and a fall needs something to fall from. Such a one is
-rather taken to go on.
+rather taken to go on. Of a single syllable nothing is said at all.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _MODEL_WEIGHT = 0.4  # of what it says, as a logarithm of odds
 _PER_SEMITONE = 0.8
 _MOST_SEMITONES = 6.0  # more or less than NEITHER_SEMITONES
 _ENOUGH_VOICE_S = 0.6
+_SYLLABLE_S = 0.25  # "stop", "yes", "no" are whole turns as often as not
 _SUREST = 0.98  # of the model: it is not surer than that, whatever it says
 #: Off the sum: so that a verdict, over all pauses, cuts off as many as none does. Bayes' rule would
 #: see to that itself if the cues were as sure as they should be.
@@ -53,6 +54,8 @@ def combined(model: float, heard: Melody) -> float:
     answer = min(max(model, 1 - _SUREST), _SUREST)
     fall = heard.fall_semitones - NEITHER_SEMITONES
     fall = min(max(fall, -_MOST_SEMITONES), _MOST_SEMITONES)
+    if heard.voiced_s < _SYLLABLE_S:
+        return 0.5
     known = min(1.0, heard.voiced_s / _ENOUGH_VOICE_S)
     evidence = _MODEL_WEIGHT * math.log(answer / (1 - answer)) + _PER_SEMITONE * fall
     return 1 / (1 + math.exp(_TOO_SURE - known * evidence))
