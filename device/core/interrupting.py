@@ -30,6 +30,7 @@ class Interrupting(Listening):
         rate_hz = settings.audio.capture_rate_hz
         self._barge_in = BargeIn(settings.turn.barge_in, rate_hz)
         self._guarding = self._lowered = False
+        self._began_before = False  # what it is ducked for, before the reply sounded
         self._heard: NearEndHeard | None = None  # the last that was told
         # From which frame and when, as soon as the reply can be called off.
         self._owed: tuple[int, float] | None = None
@@ -177,6 +178,14 @@ class Interrupting(Listening):
             return False
         return not self._just_ended or self._may_go_on
 
+    def _lowers(self) -> bool:
+        """Whether the reply is to be low now. What began before it sounded must be a voice: a
+        chair, or an echo of the device's own cue, is no reason to swallow the first word."""
+        ducked = self._barge_in.ducked
+        self._began_before = ducked and (self._began_before or not self._sounds)
+        voice = self._heard is not None and self._heard.speech_ms > 0
+        return ducked and self._sounds and (voice or not self._began_before)
+
     def _with_guard(self) -> list[Command]:
         """What has been commanded, and the guard as the phase wants it."""
         wanted = (self._sounds or self._may_be_spoken_to) and self._turn.barge_in != "off"
@@ -190,7 +199,7 @@ class Interrupting(Listening):
             self._barge_in.person_spoke(self._level_db)
             self._heard = self._owed = None
             self._set_due()
-        lowered = self._barge_in.ducked and self._sounds
+        lowered = self._lowers()
         if lowered != self._lowered:
             self._lowered = lowered
             self._report("ducked" if lowered else "restored", **self._evidence)

@@ -44,6 +44,10 @@ class Tool:
         }
 
 
+LEAST_VOLUME_PERCENT = 5
+"""What words can turn it down to. A misheard "volume zero" would make it a device that does not
+answer any more, and cannot say why."""
+
 _WHOLE = {"type": "integer"}
 
 TOOLS = (
@@ -195,7 +199,7 @@ class Toolbox:
             wanted = self.volume_percent + _whole(args, "change")
         else:
             raise ValueError("give percent or change")
-        self.volume_percent = min(100, max(0, wanted))
+        self.volume_percent = min(100, max(LEAST_VOLUME_PERCENT, wanted))
         return _result((SetVolume(self.volume_percent),), ok=True, percent=self.volume_percent)
 
     def _get_status(self, _args: Mapping[str, object], now: float, _wall: float) -> ToolOutcome:

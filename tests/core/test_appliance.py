@@ -13,6 +13,7 @@ from device.commands import (
     StopCue,
 )
 from device.core.phases import Phase
+from device.core.tools import LEAST_VOLUME_PERCENT
 from device.events import (
     LinkOpened,
     Part,
@@ -147,6 +148,13 @@ def test_volume_is_bounded_and_told() -> None:
     story.thinking().happens(ReplyStarted("r"))
     commands = story.happens(ToolCalled("r", "c", "set_volume", '{"change": 80}'))
     assert SetVolume(100) in commands
+
+
+def test_words_cannot_make_it_a_device_that_is_never_heard_again() -> None:
+    story = Story()
+    story.thinking().happens(ReplyStarted("r"))
+    commands = story.happens(ToolCalled("r", "c", "set_volume", '{"percent": 0}'))
+    assert SetVolume(LEAST_VOLUME_PERCENT) in commands
 
 
 def test_the_end_is_silent_and_dark() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +16,7 @@ from device.commands import (
 from device.core.bargein import PREROLL_MS
 from device.core.phases import Phase
 from device.events import (
+    NearEndHeard,
     PlaybackStarted,
     ReplyAudioReceived,
     ReplyDone,
@@ -46,6 +49,16 @@ def test_a_reply_that_comes_while_somebody_speaks_is_low_from_its_first_sample()
     begins(story)
     says(story, 320)
     assert DuckPlayback(True) in sounds(story)
+
+
+def test_a_noise_that_began_before_the_reply_does_not_swallow_its_first_word() -> None:
+    story = cut_off()
+    begins(story)
+    noise = NearEndHeard(AGAIN_AT, 64, 0, 0, 0, 30.0, True)
+    story.happens(noise)
+    assert DuckPlayback(True) not in sounds(story)
+    assert DuckPlayback(True) not in story.happens(replace(noise, lasted_ms=96))
+    assert DuckPlayback(True) in story.happens(replace(noise, lasted_ms=128, speech_ms=64))
 
 
 def test_who_began_before_the_reply_goes_on_with_the_turn() -> None:

@@ -233,8 +233,11 @@ class EchoStage:
             lag = self._finder.take(heard[0], far)
             if lag is not None:
                 self._settle(lag)
-            elif self._finder.looked_s > LOST_S and self._erle_db < LOST_ERLE_DB:
-                self._begin_anew()
+            elif self._finder.looked_s > LOST_S:
+                if self._erle_db < LOST_ERLE_DB:
+                    self._begin_anew()
+                elif self._home is not None:  # what is held serves
+                    self._searching, self._path_before = False, None
         else:
             self._skew.watch(self._canceller.path[0])
 
@@ -303,7 +306,9 @@ class EchoStage:
 
     @property
     def _converged(self) -> bool:
-        return all(gate.converged for gate in self._gates)
+        # A new run of playback may lie some samples beside the path until its delay was found.
+        joined = self._home is None or not self._searching
+        return joined and all(gate.converged for gate in self._gates)
 
     def _told(self, levels: list[Levels]) -> EchoFacts:
         residual = SILENT_DB

@@ -108,7 +108,7 @@ def turn(data):
     last = 0.0
     for key, colour, label, marker in (
         ("fixed", GREY, "fixed silence", "o"),
-        ("adaptive", RED, "learns the speaker's pauses, and asks Smart Turn", "s"),
+        ("adaptive", RED, "learns the speaker's pauses, hears sentences end", "s"),
     ):
         curve = data["curves"][key]
         late = curve["median_ms"]
