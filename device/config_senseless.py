@@ -34,12 +34,12 @@ def senseless(settings: Settings, written: Collection[str]) -> list[Finding]:
 
 def _end_of_turn(settings: Settings) -> Iterator[Finding]:
     turn = settings.turn
-    if settings.service.turn_detection == "device":
+    if settings.service.device_ends_turns:
         for name in _OF_THE_SERVICE:
             yield (
                 f"service.{name}",
                 Mistake(
-                    'has no effect: the device ends the turns (turn_detection = "device")',
+                    "has no effect: the device ends the turns ([service] turn_detection)",
                     "leave it away; how soon a turn ends is the matter of [turn]",
                 ),
             )
@@ -50,8 +50,8 @@ def _end_of_turn(settings: Settings) -> Iterator[Finding]:
                 Mistake(says, 'choose another eagerness, or smart_turn = "off"'),
             )
         return
-    says = 'has no effect: the service ends the turns (turn_detection = "service")'
-    hint = 'write turn_detection = "device" into [service], or leave it away'
+    says = "has no effect: the service ends the turns ([service] turn_detection)"
+    hint = 'write turn_detection = "device" into [service], or leave this away'
     if turn.smart_turn == "on":
         yield "turn.smart_turn", Mistake(says, hint)
     for name in _OF_THE_DEVICE:

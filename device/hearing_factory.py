@@ -163,7 +163,7 @@ def make_watch(audio: AudioSettings) -> MicWatch:
 def make_turn_judge(settings: Settings, post: Post) -> TurnJudgeThread | None:
     """Who tells whether a turn sounds finished, where the device ends the turns."""
     turn = settings.turn
-    unused = settings.service.turn_detection != "device" or turn.eagerness == "fixed"
+    unused = not settings.service.device_ends_turns or turn.eagerness == "fixed"
     path = installed_model()
     if unused or turn.smart_turn == "off" or (turn.smart_turn == "auto" and path is None):
         return None

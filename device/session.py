@@ -59,7 +59,7 @@ class SessionFactory:
                 voice=self._persona.voice or service.voice,
                 instructions=self._persona.instructions or service.instructions,
                 language=service.language,
-                device_ends_turn=service.turn_detection == "device",
+                device_ends_turn=service.device_ends_turns,
                 transcription_model=service.transcription_model,
                 noise_reduction=service.noise_reduction,
                 vad_threshold=service.vad_threshold,

@@ -87,10 +87,10 @@ class ServiceSettings:
     )
     language: str = setting("en", "language people speak, ISO 639-1", live=False)
     turn_detection: str = setting(
-        "device",
-        "who ends the user's turn: device (alike on every service, learns the speaker's pauses) or "
-        "service (what it was made for)",
-        choices=("device", "service"),
+        "auto",
+        "who ends the user's turn: device (alike on every service, learns the speaker's pauses), "
+        "service, or auto (the device; on the offline service that service, which is here, too)",
+        choices=("auto", "device", "service"),
     )
     key_name: str = setting("service_key", "name of the systemd credential that holds the API key")
     key_file: str = setting("", "file that holds the API key, readable by parlor only")
@@ -116,12 +116,19 @@ class ServiceSettings:
         4 * 1024 * 1024, "larger messages are refused", low=65536, high=64 * 1024 * 1024
     )
 
+    @property
+    def device_ends_turns(self) -> bool:
+        """``turn_detection``, resolved."""
+        if self.turn_detection == "auto":
+            return self.provider != "offline"
+        return self.turn_detection == "device"
+
 
 @dataclass(frozen=True)
 class TurnSettings:
     silence_ms: int = setting(
         700,
-        "turn_detection = device: silence that ends a turn, until the speaker's pauses are known",
+        "where the device ends turns: silence that ends one, until the speaker's pauses are known",
         low=200,
         high=5000,
         live=True,

@@ -222,7 +222,7 @@ class Conversation(Interrupting):
             self._taken = True  # our own commit is answered
         if self.phase is not Phase.LISTENING:
             return
-        if self._service.turn_detection == "device":
+        if self._service.device_ends_turns:
             self._report("commit_ignored", item_id=event.item_id)
         else:
             self._taken = True

@@ -51,13 +51,13 @@ class Again(Enum):
 
 def is_heard(service: ServiceSettings) -> bool:
     """Whether anything can come of what is said while an answer is awaited."""
-    return service.turn_detection == "device" or service.provider != "offline"
+    return service.device_ends_turns or service.provider != "offline"
 
 
 def again(service: ServiceSettings, *, began_ago_s: float | None, answer_has_begun: bool) -> Again:
     """``began_ago_s``: since the turn's first frame, None if that is not known."""
     kept = began_ago_s is not None and began_ago_s <= KEPT_S
-    if service.turn_detection == "device" and kept:
+    if service.device_ends_turns and kept:
         return Again.WHOLE
     if service.provider == "offline":
         return Again.ANEW

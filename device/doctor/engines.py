@@ -85,7 +85,7 @@ def check_echo(load: Callable[[], object]) -> Check:
 def check_turn_end(settings: Settings, installed: Path | None) -> Check:
     """Who tells that a turn is over."""
     name, turn = "end of turn", settings.turn
-    if settings.service.turn_detection != "device":
+    if not settings.service.device_ends_turns:
         return ok(name, "told by the service")
     if turn.eagerness == "fixed" or turn.smart_turn == "off":
         return ok(name, "told by silence")

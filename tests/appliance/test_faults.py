@@ -77,7 +77,7 @@ def test_a_dead_network_is_told_and_the_next_question_after_it_is_answered(tmp_p
     assert error["kind"] == "network"
     assert "did not answer within 8 s" in error["detail"], run.story()
     asked = run.first("uplink_started")
-    assert run.first("uplink_stopped")["reason"] == "end_of_turn", run.story()
+    assert run.first("uplink_stopped")["reason"] == "long_pause", run.story()
     given_up = run.first("light", asked["t"] + 14.5, pattern="error")
     assert given_up["t"] < asked["t"] + 17.0, run.story()
     run.first("light", given_up["t"], pattern="offline")

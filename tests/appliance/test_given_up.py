@@ -26,7 +26,7 @@ def test_a_turn_that_a_press_took_back_behind_a_stalled_line_is_never_carried_ou
         + '\n[[cue]]\nafter = "uplink_stopped"\ndelay_ms = 250\nbutton = "action"\n'
         + say('after = "uplink_stopped"\ndelay_ms = 800', "hey jarvis, what is the date today")
     )
-    run = simulate(tmp_path, scenario)
+    run = simulate(tmp_path, scenario, '[service]\nturn_detection = "device"\n')
     assert run.status == 0, run.story()
     assert [line["name"] for line in run.all("tool_called")] == ["get_date"], run.story()
     run.first("playback_stopped", reason="done")
@@ -43,7 +43,7 @@ def test_what_is_said_while_waiting_neither_breaks_off_the_answer_nor_gets_it(
         + say("at_s = 4.6", "set a timer for nine minutes")
         + '\n[[cue]]\nat_s = 11.0\nfault = "network_up"\n'
     )
-    run = simulate(tmp_path, scenario, '[service]\nturn_detection = "service"\n')
+    run = simulate(tmp_path, scenario)
     assert run.status == 0, run.story()
     assert [line["name"] for line in run.all("tool_called")] == ["get_date"], run.story()
     stopped = run.first("playback_stopped")

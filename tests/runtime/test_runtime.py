@@ -54,7 +54,7 @@ from device.fakes import (
 )
 from device.mailbox import Mailbox
 from device.runtime import Runtime
-from device.settings import ServiceSettings, Settings
+from device.settings import Settings
 
 
 class House:
@@ -74,8 +74,7 @@ class House:
         self.statuses: list[str] = []
         self.ready: list[tuple[str, ...]] = []
         start_up = StartUp(parts, self.clock.now + 2.5)
-        settings = Settings(service=ServiceSettings(turn_detection="service"))
-        self.core = Appliance(settings, self.clock.now, start_up)
+        self.core = Appliance(Settings(), self.clock.now, start_up)
         for event in before:
             self.mailbox.post(event)
         self.runtime = Runtime(
