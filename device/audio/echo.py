@@ -107,6 +107,7 @@ class EchoCanceller:
         self._newest = 0
         self._far_pair: Signal = np.zeros(2 * BLOCK_SAMPLES, np.float32)  # the last two blocks
         self._guard = [_Guard() for _ in range(channels)]
+        self.wrong = False
         self._gain = np.zeros(channels, np.float32)  # of what is subtracted, at the last sample
 
     def doubt(self) -> None:
@@ -210,7 +211,8 @@ class EchoCanceller:
             guard.wrong(float(np.dot(heard, heard)), float(np.dot(left, left)))
             for guard, heard, left in zip(self._guard, near, error, strict=True)
         ]
-        if not any(wrong) and before.all():
+        self.wrong = any(wrong)  #: of the last block: louder behind the filter than before it
+        if not self.wrong and before.all():
             return error
         self._gain = np.where(wrong, 0, 1).astype(np.float32)
         self._uncertainty[wrong] = self._expected

@@ -126,3 +126,32 @@ def test_it_hears_again_after_such_a_sound() -> None:
     heard: Samples = heard_of(long)
     assert removed_db(heard, rig.hear(heard, long), 3.0, 4.4) >= 15.0
     assert rig.frame % BLOCK_SAMPLES == 0
+
+
+def test_clocks_that_drift_while_nothing_plays_do_not_move_the_reference() -> None:
+    rig = ready(mic_ppm=100.0)
+    rig.hear(heard_of(long), long)
+    before = rig.stage.facts.delay_ms
+    rig.wait(60.0)
+    assert abs(rig.stage.facts.delay_ms - before) <= 0.1
+
+
+def test_a_path_that_slid_while_the_skew_was_learnt_is_still_at_home() -> None:
+    rig = ready()
+    rig.hear(heard_of(long), long)
+    stage = rig.stage
+    home, delay = stage._home, stage._alignment.delay_samples
+    assert home is not None
+    stage._canceller.shift(9)  # the direct sound comes 9 samples later in it
+    stage._search()
+    stage._settle(home + 9)
+    assert stage._alignment.delay_samples == delay
+
+
+def test_a_delay_that_jumps_in_a_reply_ends_the_certainty_at_once() -> None:
+    rig = ready()
+    heard = heard_of(long)
+    rig.hear(heard, long)
+    assert rig.stage.facts.converged
+    rig.hear(np.roll(heard, RATE_HZ // 10)[: RATE_HZ // 2], long[: RATE_HZ // 2])
+    assert not rig.stage.facts.converged

@@ -15,7 +15,7 @@ from device.audio.cancelling.high_pass import HighPass
 from device.audio.cancelling.reference import Reference
 from device.audio.cancelling.saturation import Saturation
 from device.audio.cancelling.skew import MOST_PPM, SkewTracker
-from device.audio.echo import BLOCK_SAMPLES, RATE_HZ, EchoCanceller
+from device.audio.echo import BLOCK_SAMPLES, RATE_HZ, EchoCanceller, Signal
 from tests.echo.room import babble
 
 
@@ -126,6 +126,31 @@ def test_a_delay_is_found_in_noise_and_reverberation(delay: int) -> None:
     told = [lag for lag in found if lag is not None]
     assert told
     assert all(abs(lag - delay) <= 1 for lag in told)
+
+
+def delays(near: Signal, far: Signal) -> list[int]:
+    """All that is found of them."""
+    finder = DelayFinder()
+    found = [
+        finder.take(near[at : at + BLOCK_SAMPLES], far[at : at + BLOCK_SAMPLES])
+        for at in range(0, len(far) - BLOCK_SAMPLES + 1, BLOCK_SAMPLES)
+    ]
+    return [lag for lag in found if lag is not None]
+
+
+def test_of_two_loudspeakers_one_gives_the_delay() -> None:
+    far = babble(4.0, seed=1).astype(np.float32) / 32768
+    near = np.zeros_like(far)
+    for delay in (720, 700):
+        near[delay:] += 0.2 * far[: len(far) - delay]
+    told = delays(near, far)
+    assert told
+    assert all(min(abs(lag - 700), abs(lag - 720)) <= 1 for lag in told)
+
+
+def test_a_buzz_says_nothing_of_the_delay() -> None:
+    far = np.where(np.arange(4 * RATE_HZ) // 40 % 2, 0.5, -0.5).astype(np.float32)
+    assert delays(np.roll(0.2 * far, 700), far) == []
 
 
 def test_no_delay_is_told_of_sounds_that_have_nothing_to_do_with_each_other() -> None:

@@ -97,6 +97,8 @@ class _Call:
     def __call__(self) -> None:
         """Raises ``RuntimeError`` with the library's words when it refuses."""
         handle = self._request(*self._arguments)
+        if not handle:
+            raise RuntimeError("WebRTC's echo canceller: the library took no request")
         answer = ctypes.string_at(self._at, self._length.value)
         self._drop(ctypes.c_uint64(handle))
         if answer == self._fine:

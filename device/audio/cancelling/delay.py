@@ -25,8 +25,9 @@ AGREE_SAMPLES = 3
 CLEAR = 7.0
 """Times the correlation's own scatter: a lower peak means nothing."""
 
-ALONE = 0.8
-"""Of its height another peak may have: a tone or a buzz correlates with itself at every period,
+BROAD = 0.003
+"""Part of the band that the reference must fill (participation ratio of its power spectrum; speech
+0.005 and more). A tone or a buzz has a few lines only: it correlates with itself at every period,
 and says nothing of the delay."""
 
 LEAST_RMS = 1e-3
@@ -34,7 +35,6 @@ LEAST_RMS = 1e-3
 
 _LOW_HZ, _HIGH_HZ = 200, 5000
 _MEMORY = 0.5
-_PEAK = 16  # samples to each side that belong to a peak
 
 
 class DelayFinder:
@@ -78,15 +78,17 @@ class DelayFinder:
         far = np.concatenate([self._far[newest:whole], self._far[:newest]])
         if float(np.mean(far**2)) < LEAST_RMS**2:
             return None
-        self.looked_s += EACH_BLOCKS * BLOCK_SAMPLES / RATE_HZ
         near[: whole - WINDOW // 2] = 0  # of which the cause may lie before the window
-        cross = np.fft.rfft(near, WINDOW) * np.conj(np.fft.rfft(far, WINDOW))
+        played = np.fft.rfft(far, WINDOW)
+        power = np.abs(played) ** 2 * self._band
+        lines = float(power.sum()) ** 2 / float(np.square(power).sum())
+        if lines < BROAD * float(self._band.sum()):
+            return None
+        self.looked_s += EACH_BLOCKS * BLOCK_SAMPLES / RATE_HZ
+        cross = np.fft.rfft(near, WINDOW) * np.conj(played)
         cross /= np.abs(cross) + 1e-9
         self._mean = (_MEMORY * self._mean + (1 - _MEMORY) * cross).astype(np.complex64)
         lags = np.abs(np.fft.irfft(self._mean * self._band)[:MOST_DELAY])
         best = int(np.argmax(lags))
-        peak = float(lags[best])
-        if peak <= CLEAR * float(np.sqrt(np.mean(lags**2))):
-            return None
-        lags[max(0, best - _PEAK) : best + _PEAK + 1] = 0
-        return best if float(lags.max()) < ALONE * peak else None
+        scatter = float(np.sqrt(np.mean(lags**2)))
+        return best if lags[best] > CLEAR * scatter else None

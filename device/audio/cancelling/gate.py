@@ -18,9 +18,10 @@ import math
 MARGIN_DB = 6.0
 """A person is so much louder than the usual leak, or more."""
 
-LOUD_MARGIN_DB = 4.0
-LOUD_FAR = 0.06
-"""So much more where the device is so loud (−12 dBFS): there a speaker distorts."""
+LOUD_MARGIN_DB = 9.0
+LOUD_FAR = 0.03
+"""So much more where the device is so loud (−15 dBFS): there a speaker distorts, in bursts that
+no median knows."""
 
 AGREE_DB = -12.0
 """AEC3 leaves at least that much of a person, and less of echo."""

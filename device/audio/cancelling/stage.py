@@ -44,8 +44,17 @@ COMFORTABLE_SAMPLES = (16, 1200)
 HOME_SAMPLES = 128
 """Where it is moved to."""
 
+SLID_SAMPLES = 64
+"""The direct sound may slide so far in the path before it is another path."""
+
 SAME_SAMPLES = 2
 """A delay that is off by no more is the same."""
+
+REPORTED_MS = 500
+"""Something that plays is reported at least so often."""
+
+WRONG_BLOCKS = 50
+"""For a second after the linear canceller made it louder, the path does not count as known."""
 
 LOST_S = 3.0
 LOST_ERLE_DB = 3.0
@@ -95,6 +104,8 @@ class EchoStage:
             suppressors if suppressors is not None else [Aec3() for _ in range(channels)]
         )
         self._clock = FirstFrame(rate_hz)
+        self._observed: tuple[int, float] | None = None
+        self._unreported = 0  # samples since anything was reported to be played
         self._alignment = Alignment()
         self._reference = Reference(far_end)
         self._high_pass, self._far_high_pass = HighPass(channels), HighPass(1)
@@ -109,6 +120,7 @@ class EchoStage:
         self._active = False
         self._active_blocks = 0
         self._far_blocks = 0  # with sound, ever
+        self._wrong_blocks = 0  # for which the path is doubted yet
         self._volume = 1.0
         self._erle_db = 0.0
         self._wake: Samples = np.zeros((0, channels), np.int16)
@@ -127,11 +139,14 @@ class EchoStage:
     def observe(self, end_frame: int, at: float) -> None:
         """The capture period up to ``end_frame`` came at ``at`` (s, CLOCK_MONOTONIC)."""
         self._clock.observe(end_frame, at)
+        self._observed = end_frame, at
 
     def restart(self) -> None:
         """The capture was interrupted: its next block does not join the last one. What was
         learnt of the room stays."""
         self._clock.restart()
+        if self._observed is not None:  # of the period behind the interruption, which comes now
+            self._clock.observe(*self._observed)
         self._alignment.restart()
         self._high_pass.reset()
         self._late[:] = 0
@@ -142,7 +157,9 @@ class EchoStage:
         frame ``first_frame``. Returns the same shape, ``latency_samples`` late."""
         if near.ndim != 2 or near.shape[1] != self.channels or len(near) % BLOCK_SAMPLES:
             raise ValueError(f"{near.shape} is not whole blocks of {self.channels} channels")
-        self._far_end.learn(self._reports.take())
+        reports = self._reports.take()
+        self._far_end.learn(reports)
+        self._unreported = 0 if reports else self._unreported + len(near)
         # Channels first, and both outputs in one, so that each is converted in one go.
         made = np.empty((2, self.channels, len(near)), np.float32)
         scaled = np.ascontiguousarray(near.T) * np.float32(1 / _FULL_SCALE)
@@ -170,7 +187,9 @@ class EchoStage:
         run, epoch = self._far_end.latest, self._clock.at
         if run is None or epoch is None:
             return False
-        if self._alignment.update(run, epoch, samples):
+        # A run that is over says nothing of the clocks any more.
+        running = self._unreported < frames_in(REPORTED_MS, RATE_HZ)
+        if running and self._alignment.update(run, epoch, samples):
             self._search()
         return True
 
@@ -193,6 +212,7 @@ class EchoStage:
         far = self._far_high_pass.block(played[None, :])[0]
         bent = self._saturation.bend(far)
         linear, echo, error = self._canceller.block(heard, bent)
+        self._wrong_blocks = WRONG_BLOCKS if self._canceller.wrong else self._wrong_blocks - 1
         self._saturation.learn(self._canceller.path[0], echo[0], error[0])
         cleaner = self._suppress(linear, far)
         before = [gate.open for gate in self._gates]
@@ -259,9 +279,15 @@ class EchoStage:
             self._home = lag if low <= lag <= high else HOME_SAMPLES
             if self._home != lag:
                 self._move(lag - self._home)
-        elif abs(lag - home) > SAME_SAMPLES:
-            if self._path_before is not None:
-                self._canceller.path = self._path_before
+            return
+        before = self._path_before
+        if before is not None:
+            # It may have slid a little since, while the clocks' skew was being learnt.
+            found = _direct_sound(before[0])
+            self._home = home = found if abs(found - home) <= SLID_SAMPLES else home
+        if abs(lag - home) > SAME_SAMPLES:
+            if before is not None:
+                self._canceller.path = before
             self._alignment.correct(home - lag)
             self._canceller.doubt()
             self._canceller.interrupt()
@@ -308,7 +334,8 @@ class EchoStage:
     def _converged(self) -> bool:
         # A new run of playback may lie some samples beside the path until its delay was found.
         joined = self._home is None or not self._searching
-        return joined and all(gate.converged for gate in self._gates)
+        right = self._wrong_blocks <= 0
+        return joined and right and all(gate.converged for gate in self._gates)
 
     def _told(self, levels: list[Levels]) -> EchoFacts:
         residual = SILENT_DB
@@ -325,6 +352,12 @@ class EchoStage:
             residual_db=round(residual, 1),
             levels=np.array(levels, np.float32).reshape(-1, 4),
         )
+
+
+def _direct_sound(path: Spectra) -> int:
+    """Where the loudest tap of ``path`` (partitions, 321) lies, in samples."""
+    taps = np.fft.irfft(path, axis=1)[:, :BLOCK_SAMPLES]
+    return int(np.argmax(np.abs(taps)))
 
 
 def _mix(linear: Signal, cleaner: Signal, before: list[float], after: list[float]) -> Signal:
