@@ -13,7 +13,9 @@ from device.config_rules import Finding, word_of
 from device.config_schema import Mistake
 from device.settings import AudioSettings, Settings, TurnSettings, WakeSettings
 
-_OF_THE_DEVICE = ("eagerness", "shortest_silence_ms", "longest_silence_ms")
+_BOUNDS = ("shortest_silence_ms", "longest_silence_ms")
+#: Not silence_ms: whoever ends the turns, the waiting cue keeps to it.
+_OF_THE_DEVICE = ("eagerness", *_BOUNDS)
 _OF_THE_SERVICE = ("vad_threshold", "vad_prefix_ms", "vad_silence_ms")
 
 
@@ -43,7 +45,17 @@ def _end_of_turn(settings: Settings) -> Iterator[Finding]:
                     "leave it away; how soon a turn ends is the matter of [turn]",
                 ),
             )
-        if turn.eagerness == "fixed" and turn.smart_turn == "on":
+        if turn.eagerness != "fixed":
+            return
+        for name in _BOUNDS:
+            yield (
+                f"turn.{name}",
+                Mistake(
+                    'has no effect: eagerness = "fixed" always waits for silence_ms',
+                    "choose another eagerness, or leave this away",
+                ),
+            )
+        if turn.smart_turn == "on":
             says = 'nobody asks Smart Turn: eagerness = "fixed" always waits for silence_ms'
             yield (
                 "turn.smart_turn",

@@ -5,7 +5,8 @@ The ear says what it hears (:class:`device.events.NearEndHeard`); from this and 
 first sign, because coming up again costs little. It is cut when the sound has gone on for longer
 than an acknowledgement ("mhm", "yeah, okay") does, is loud enough against the echo that may be
 left, has a voice, and still goes on. Otherwise it comes up again. Before the reply sounds there
-is nothing to be lowered; the rest is the same.
+is nothing to be lowered, no echo to be mistaken for a person, and nothing to be acknowledged:
+where a mistake costs no more than a wait, less is enough (:data:`AWAITED_SPEECH_MS`).
 
 Words decide nothing: no service transcribes what it was not sent, and what is heard over a reply
 is sent only once it is known to be meant for the device.
@@ -59,6 +60,11 @@ an acknowledgement is over after 0.6 s, a sentence is not."""
 
 VOICED_SHARE = 0.3
 """Of the speech: coughs, sneezes and crockery have less."""
+
+AWAITED_SPEECH_MS, AWAITED_VOICED_MS = 256, 200
+"""Who goes on before the reply sounds says "two hours" or "in Berlin", and is silent: so much
+speech with so much voice in it is enough then, however long the whole lasts. Of the recorded
+noises none has half as much voice, but for music."""
 
 FAR_DB = 10.0
 """So much quieter than the loudest of the person whose turn is answered: a television, or somebody
@@ -166,8 +172,11 @@ class BargeIn:
         self.reply_began()
         return pending
 
-    def hear(self, sound: NearEndHeard, now: float) -> Verdict:
-        """What the ear knows by now. Older than what is known already: nothing."""
+    def hear(self, sound: NearEndHeard, now: float, *, awaited: bool = False) -> Verdict:
+        """What the ear knows by now. Older than what is known already: nothing.
+
+        ``awaited``: nothing sounds yet, and to be wrong costs no more than a wait.
+        """
         if self._demand is None:
             return self.tick(now)
         known = self._sound
@@ -177,7 +186,7 @@ class BargeIn:
             self._forget_sound()
         self._sound, self._heard_at = sound, now
         self._counted = self._what_counts(sound)
-        return self._judge(now)
+        return self._judge(now, awaited=awaited)
 
     def _what_counts(self, sound: NearEndHeard) -> NearEndHeard:
         """``sound`` since it was last far away, and no more than the last of it."""
@@ -211,11 +220,11 @@ class BargeIn:
             self._forget_sound()
         return self._restore(now)
 
-    def _judge(self, now: float) -> Verdict:
+    def _judge(self, now: float, *, awaited: bool) -> Verdict:
         sound, counted = self._sound, self._counted
         if sound is None or counted is None or self._demand is None:
             return self.tick(now)
-        interrupts = self._interrupts(counted)
+        interrupts = self._interrupts(counted, awaited=awaited)
         if not self._ducked:
             if interrupts or (self._is_a_sign(counted, now) and not self._over(sound)):
                 self._ducked, self._ducked_at = True, now
@@ -254,12 +263,15 @@ class BargeIn:
             return False
         return sound.level_db < self._person_db - FAR_DB
 
-    def _interrupts(self, sound: NearEndHeard) -> bool:
+    def _interrupts(self, sound: NearEndHeard, *, awaited: bool) -> bool:
         assert self._demand is not None
         if not self._loud(sound) or self._far(sound):
             return False
         if sound.voiced_ms < VOICED_SHARE * sound.speech_ms:
             return False
+        if awaited and sound.certain:
+            enough = sound.speech_ms >= AWAITED_SPEECH_MS
+            return enough and sound.voiced_ms >= AWAITED_VOICED_MS
         span_ms = self._demand.span_ms * (1.0 if sound.certain else UNCERTAIN_TIMES)
         if sound.speech_ms < self._demand.share * span_ms:
             return False

@@ -1,9 +1,10 @@
 """Whose turn it is: the state machine of one conversation.
 
 Pure: events and the time in, commands out. The table of moves is in
-:mod:`device.core.phases`. Everything that arms, disarms or times a turn is
-here, but for the link (``linking.py``). What the parts can do is in ``appliance.py``,
-which owns this machine.
+:mod:`device.core.phases`. Here each event and each deadline finds its handler, and wake word,
+button and the service's verdicts on a turn have theirs; the others are in the layers below
+(:mod:`device.core.turn` lists them). What the parts can do is in ``appliance.py``, which owns
+this machine.
 """
 
 from __future__ import annotations
@@ -53,9 +54,6 @@ from device.events import (
 )
 from device.settings import Settings
 
-#: The longest pause within a turn while the service is not reached. What is said after it would
-#: be another turn, and nobody would answer that one.
-OFFLINE_PAUSE_S = 2.0
 #: With ``send_wake_word``: enough to hold any wake word.
 WAKE_WORD_S = 1.5
 

@@ -75,9 +75,9 @@ class EndOfTurn:
     def speech_started(self, at: float) -> None:
         """Speech began, ``at`` its first sound: the silence before it was a pause.
 
-        Where somebody is heard after the turn was ended, it may be told as well, up to
-        :data:`SAME_TURN_S` after the last word and before :meth:`new_turn`: that somebody was
-        cut off is the best lesson. (The appliance does not listen while a reply is awaited.)
+        Where somebody goes on after the turn was ended, because the reply does not sound yet, it
+        is told as well, before :meth:`new_turn`: that somebody was cut off is the best lesson.
+        It counts up to :data:`SAME_TURN_S` after the last word.
         """
         ended_at, self._ended_at = self._ended_at, None
         if ended_at is not None and _SHORTEST_PAUSE_S <= at - ended_at <= SAME_TURN_S:

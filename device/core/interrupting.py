@@ -43,7 +43,8 @@ class Interrupting(Listening):
     def _on_near_end(self, event: NearEndHeard, now: float) -> None:
         if self._guarding:  # else it was on its way when the reply ended
             self._heard = event
-            self._carry_out(self._barge_in.hear(event, now), now)
+            awaited = self._costs_only_a_wait(event)
+            self._carry_out(self._barge_in.hear(event, now, awaited=awaited), now)
 
     def _due_barge_in(self, now: float) -> None:
         self._carry_out(self._barge_in.tick(now), now)
@@ -108,6 +109,18 @@ class Interrupting(Listening):
     def _may_go_on(self) -> bool:
         again = self._went_on < going_on.MOST_TIMES
         return self._just_ended and again and going_on.is_heard(self._service)
+
+    def _costs_only_a_wait(self, heard: NearEndHeard) -> bool:
+        """Whether to take ``heard`` for the rest of the turn, and be wrong, delays the answer and
+        does nothing else: none of it is heard yet, and the turn is answered all the same. A
+        service that ends the turns may find none in an "mhm", after its answer was called off."""
+        began = self._turn_from
+        silent = self.phase is Phase.THINKING and not (self._sounds or self._sign_said)
+        if not silent or not self._may_go_on or began is None:
+            return False
+        ago_s = heard.lasted_ms / 1000 + (heard.since_frame - began) / self._capture_rate_hz
+        how = going_on.again(self._service, began_ago_s=ago_s, answer_has_begun=False)
+        return self._service.device_ends_turns and how is not Again.ANEW
 
     def _go_on(self, from_frame: int, began_at: float, now: float) -> None:
         began = self._turn_from

@@ -1,8 +1,10 @@
 """What a conversation holds, and the moves that every part of it shares.
 
-:class:`TurnState` is the bottom of four layers of one state machine, split by
-concern: shared state here, the service's reply in ``answering.py``, the link in
-``linking.py``, the user's turn in ``conversation.py``.
+:class:`TurnState` is the bottom of seven layers of one state machine, split by concern, each
+built on the one before: shared state here; what the device itself says and how it waits in
+``manners.py``; the service's reply in ``answering.py``; the link in ``linking.py``; the person's
+turn in ``listening.py``; who speaks over a reply, or before it, in ``interrupting.py``; and what
+holds them together in ``conversation.py``.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from device.core.bargein import LONGEST_S, LOST_S, PREROLL_MS, Act, BargeIn
+from device.events import NearEndHeard
 from tests.bargein.sounds import RATE_HZ, acts, cut_of, heard, spoken
 
 MODES = ("eager", "normal", "patient")
@@ -178,3 +179,31 @@ def test_after_a_cut_nothing_is_pending() -> None:
     policy = barge_in()
     acts(policy, spoken(1000))
     assert policy.reply_ended() is None
+
+
+# --- before the reply sounds ----------------------------------------------------------------
+
+
+def awaited_acts(sounds: list[NearEndHeard]) -> list[Act]:
+    policy = barge_in()
+    told = [policy.hear(one, 0.032 * number, awaited=True) for number, one in enumerate(sounds)]
+    return [one.act for one in told if one.act is not Act.NOTHING]
+
+
+@pytest.mark.parametrize("for_ms", [256, 400, 608])
+def test_before_the_reply_two_words_are_enough_that_would_not_cut_one(for_ms: int) -> None:
+    assert awaited_acts(spoken(for_ms, 480)) == [Act.DUCK, Act.CUT]
+    assert acts(barge_in(), spoken(for_ms, 480)) == [Act.DUCK, Act.RESTORE]
+
+
+def test_before_the_reply_words_may_have_gaps_in_them() -> None:
+    told = [heard(0), heard(320, speech_ms=160), heard(640, speech_ms=160, quiet_ms=192)]
+    assert awaited_acts([*told, heard(736, speech_ms=256)]) == [Act.DUCK, Act.CUT]
+
+
+@pytest.mark.parametrize(
+    "known",
+    [{"voiced_ms": 192}, {"above_echo_db": 11.0}, {"certain": False}, {"speech_ms": 224}],
+)
+def test_before_the_reply_it_must_be_a_voice_and_none_of_its_own(known: dict[str, object]) -> None:
+    assert Act.CUT not in awaited_acts(spoken(608, 480, **known))

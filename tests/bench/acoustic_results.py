@@ -27,6 +27,9 @@ def _point(percent: float, resident_mb: float = 100.0) -> dict[str, Any]:
 def _own(after: int) -> dict[str, Any]:
     return {
         "minutes": 30.0,
+        "cuts": after + 2,
+        "cuts_early": 2,
+        "ducks_a_minute": 1.0,
         "vad_events_early": 2,
         "vad_events_after": after,
         "after_upper_95": 3.0,

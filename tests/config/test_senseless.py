@@ -61,6 +61,24 @@ SENSELESS: list[tuple[str, str, str, str]] = [
         "nobody asks Smart Turn",
     ),
     (
+        "the shortest of one fixed silence",
+        f"{DEVICE}[turn]\neagerness = 'fixed'\nshortest_silence_ms = 300\n",
+        "turn.shortest_silence_ms",
+        "always waits for silence_ms",
+    ),
+    (
+        "the longest of one fixed silence",
+        f"{DEVICE}[turn]\neagerness = 'fixed'\nlongest_silence_ms = 2000\n",
+        "turn.longest_silence_ms",
+        "always waits for silence_ms",
+    ),
+    (
+        "the longest silence where the service ends turns",
+        f"{SERVICE}[turn]\nlongest_silence_ms = 2000\n",
+        "turn.longest_silence_ms",
+        "the service ends the turns",
+    ),
+    (
         "invited where there is no follow-up",
         "[turn]\nfollow_up_s = 0\ninvited_s = 8\n",
         "turn.invited_s",
@@ -128,6 +146,8 @@ SENSIBLE = [
     "[turn]\nslow_reply_s = 0\n",
     "[turn]\nslow_reply_s = 0\nslow_again_s = 0\n",
     f"{DEVICE}[turn]\nsmart_turn = 'on'\neagerness = 'high'\nlongest_silence_ms = 2000\n",
+    f"{DEVICE}[turn]\neagerness = 'fixed'\nsilence_ms = 900\n",
+    f"{SERVICE}[turn]\nsilence_ms = 900\n",  # of the waiting cue
     "[turn]\nsmart_turn = 'off'\n",
     "[turn]\nfollow_up_s = 0\n",
     "[turn]\nfollow_up_s = 0\ninvited_s = 0\n",

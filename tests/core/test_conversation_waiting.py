@@ -15,7 +15,7 @@ from device.commands import (
     PlayCue,
     StopUplink,
 )
-from device.core.conversation import OFFLINE_PAUSE_S
+from device.core.listening import OFFLINE_PAUSE_S
 from device.core.phases import Phase
 from device.events import (
     ErrorKind,

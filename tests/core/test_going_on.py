@@ -18,6 +18,7 @@ from device.commands import (
     OpenLink,
     PlayCue,
     RunVad,
+    SpeakPhrase,
     StartUplink,
 )
 from device.core.going_on import (
@@ -42,6 +43,7 @@ from tests.core.cut_off import (
     AGAIN_AT,
     CUT,
     PAUSE_AT,
+    RATE_HZ,
     SPEECH_AT,
     WAKE_AT,
     begins,
@@ -65,6 +67,16 @@ def test_who_goes_on_is_listened_to_and_the_whole_turn_is_said_again_as_one() ->
     assert sends_from(commands) == WAKE_AT  # the ear knows where the wake word ended
     assert commands.index(AbandonTurn()) < commands.index(StartUplink(WAKE_AT))
     assert RunVad(True) in commands
+
+
+@pytest.mark.parametrize("for_ms", [256, 416, 640])
+def test_two_words_are_enough_to_go_on_with(for_ms: int) -> None:
+    story = cut_off()
+    begins(story)
+    commands = says(story, for_ms, quiet_ms=512)
+    assert story.phase is Phase.LISTENING
+    assert CancelReply("r1") in commands
+    assert sends_from(commands) == WAKE_AT
 
 
 def test_the_reply_to_the_first_half_never_sounds() -> None:
@@ -144,14 +156,43 @@ def test_whoever_falls_silent_at_once_is_answered_all_the_same() -> None:
 # --- and nothing else is ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("for_ms", [96, 320, 576])
-def test_a_cough_or_an_acknowledgement_changes_nothing(for_ms: int) -> None:
+@pytest.mark.parametrize("for_ms", [96, 224])
+def test_a_cough_changes_nothing(for_ms: int) -> None:
     story = cut_off()
     begins(story)
     assert says(story, for_ms, quiet_ms=512) == []
     assert story.phase is Phase.THINKING
     story.happens(ReplyAudioReceived("r1", "i1", 500.0), PlaybackStarted("r1", story.now))
     assert story.phase is Phase.SPEAKING
+
+
+def test_a_cough_that_is_taken_for_speech_has_no_voice_and_changes_nothing() -> None:
+    story = cut_off()
+    for lasted in range(32, 481, 32):
+        cough = NearEndHeard(AGAIN_AT, lasted, lasted, min(lasted, 192), 0, 30.0, True)
+        assert story.happens(cough) == []
+        story.passes(0.032)
+
+
+def test_an_acknowledgement_changes_nothing_where_the_service_ends_the_turns() -> None:
+    story = cut_off(provider="openai_realtime", detection="service")
+    story.happens(ReplyStarted("r1"))
+    assert says(story, 576, quiet_ms=512) == []
+    assert story.core.wants_reply("r1")
+
+
+def test_a_word_does_not_take_the_place_of_a_question_that_cannot_be_said_again() -> None:
+    long_ago = WAKE_AT + 9 * RATE_HZ
+    story = cut_off()
+    assert says(story, 576, quiet_ms=512, since=long_ago) == []
+    assert story.phase is Phase.THINKING
+
+
+def test_a_word_while_the_canceller_learns_may_be_an_echo_and_changes_nothing() -> None:
+    story = cut_off()
+    for lasted in range(32, 577, 32):
+        assert story.happens(NearEndHeard(AGAIN_AT, lasted, lasted, lasted, 0, 30.0, False)) == []
+        story.passes(0.032)
 
 
 def test_what_has_no_voice_changes_nothing() -> None:
@@ -178,9 +219,16 @@ def test_a_television_far_away_changes_nothing() -> None:
     assert story.phase is Phase.THINKING
 
 
+def test_a_word_in_answer_to_the_sign_that_the_reply_is_on_its_way_changes_nothing() -> None:
+    story = cut_off(slow_reply="phrase", slow_reply_s=0.8)
+    assert any(isinstance(c, SpeakPhrase) for c in story.passes(0.8))
+    says(story, 576, quiet_ms=512)
+    assert story.phase is Phase.THINKING
+
+
 def test_nothing_is_lowered_before_anything_sounds() -> None:
     story = cut_off()
-    commands = says(story, 320, quiet_ms=512)
+    commands = says(story, 224, quiet_ms=512)
     assert not [c for c in commands if isinstance(c, DuckPlayback)]
 
 
@@ -200,8 +248,8 @@ def test_no_sign_is_given_into_what_somebody_says() -> None:
 
 def test_a_sign_that_somebody_held_back_is_given_when_they_are_silent() -> None:
     story = cut_off(slow_reply="sound", slow_reply_s=0.8)
-    assert PlayCue(Cue.WORKING) not in says(story, 320)
-    commands = says(story, 320, quiet_ms=512, from_ms=320) + story.passes(1.0)
+    assert PlayCue(Cue.WORKING) not in says(story, 224)
+    commands = says(story, 224, quiet_ms=512, from_ms=224) + story.passes(1.0)
     assert PlayCue(Cue.WORKING) in commands
 
 

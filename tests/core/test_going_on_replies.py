@@ -47,7 +47,7 @@ from tests.core.story import Story, sends_from, wake
 def test_a_reply_that_comes_while_somebody_speaks_is_low_from_its_first_sample() -> None:
     story = cut_off()
     begins(story)
-    says(story, 320)
+    says(story, 224)
     assert DuckPlayback(True) in sounds(story)
 
 
@@ -64,14 +64,23 @@ def test_a_noise_that_began_before_the_reply_does_not_swallow_its_first_word() -
 def test_who_began_before_the_reply_goes_on_with_the_turn() -> None:
     story = cut_off()
     begins(story)
-    says(story, 320)
+    says(story, 224)
     sounds(story)
-    commands = says(story, 900, from_ms=320)
+    commands = says(story, 900, from_ms=224)
     assert CUT in commands
     assert CancelReply("r1") in commands
     assert sends_from(commands) == WAKE_AT
     assert story.reports("turn_goes_on")
     assert not story.reports("barge_in")
+
+
+def test_as_soon_as_the_reply_sounds_a_word_may_be_an_acknowledgement_again() -> None:
+    story = cut_off()
+    begins(story)
+    says(story, 224)
+    sounds(story)
+    assert CUT not in says(story, 576, quiet_ms=512, from_ms=224)
+    assert story.phase is Phase.SPEAKING
 
 
 def test_nobody_answers_within_a_tenth_of_a_second() -> None:
@@ -143,6 +152,12 @@ def test_a_phrase_that_is_not_said_yet_is_not_said_when_the_wake_word_comes() ->
     assert story.core.wants_phrase(phrase)
     story.happens(wake(600_000))
     assert not story.core.wants_phrase(phrase)
+
+
+def test_a_word_before_a_phrase_is_no_turn_of_its_own() -> None:
+    story = asked_whether_somebody_is_there()
+    says(story, 576, quiet_ms=512)
+    assert story.phase is Phase.THINKING
 
 
 # --- in whatever order --------------------------------------------------------------------

@@ -12,8 +12,8 @@ from device.commands import (
     StartUplink,
     StopUplink,
 )
-from device.core.conversation import OFFLINE_PAUSE_S
 from device.core.linking import VERDICT_GRACE_S
+from device.core.listening import OFFLINE_PAUSE_S
 from device.core.phases import Phase
 from device.events import (
     ErrorKind,

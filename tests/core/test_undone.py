@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from device.commands import Cue, OpenLink, PlayCue
-from device.core.conversation import OFFLINE_PAUSE_S
+from device.core.listening import OFFLINE_PAUSE_S
 from device.core.phases import Phase
 from device.events import (
     ErrorKind,

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from device.audio.finished.melody import Melody
 from device.audio.finished.smart_turn import RATE_HZ, SmartTurn, installed_model
 from device.audio.finished.verdict import NEITHER_SEMITONES, Verdict, combined
+from device.core.endpointing import EndOfTurn
 from device.ports import Samples
+from device.settings import TurnSettings
 
 LEVEL = Melody(NEITHER_SEMITONES, voiced_s=2.0)
 FALLEN, RISEN = Melody(6.0, voiced_s=2.0), Melody(-4.0, voiced_s=2.0)
@@ -33,9 +35,28 @@ def test_the_models_answer_counts_whatever_the_voice_does() -> None:
         assert combined(0.02, heard) < combined(0.5, heard) < combined(0.98, heard)
 
 
-def test_who_has_only_just_begun_is_taken_to_go_on_whatever_the_model_says() -> None:
+def test_who_has_only_just_begun_is_taken_to_go_on_unless_the_model_is_sure() -> None:
     begun = Melody(0.0, voiced_s=0.3)
-    assert combined(0.02, begun) < combined(0.98, begun) < 0.5
+    assert combined(0.02, begun) < combined(0.8, begun) < 0.3
+    assert combined(0.98, begun) == 0.5
+
+
+@given(st.floats(0.9, 1), st.floats(-40, 40), st.floats(0, 8))
+def test_nobody_waits_longer_for_a_sentence_that_is_plainly_finished(
+    model: float, fall: float, voiced_s: float
+) -> None:
+    finished = combined(model, Melody(fall, voiced_s))
+    policy = EndOfTurn(TurnSettings())
+    assert finished >= 0.5
+    assert policy.silence_s(finished) <= policy.silence_s(None)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(-40, 40), st.floats(0, 8))
+def test_a_surer_model_never_makes_an_end_unlikelier(
+    one: float, other: float, fall: float, voiced_s: float
+) -> None:
+    heard = Melody(fall, voiced_s)
+    assert combined(min(one, other), heard) <= combined(max(one, other), heard)
 
 
 def test_of_a_single_syllable_nothing_is_said() -> None:

@@ -30,6 +30,7 @@ from device.audio.echo import BLOCK_SAMPLES  # noqa: E402
 from device.audio.wake import CHUNK_SAMPLES, WakeGate  # noqa: E402
 from device.audio.wakewords.litert import LitertWake  # noqa: E402
 from device.audio.wakewords.models import find_wake_models  # noqa: E402
+from device.core.bargein import Act  # noqa: E402
 from device.ports import Samples  # noqa: E402
 from scripts.bench_parts.acoustics import scenes  # noqa: E402
 from scripts.bench_parts.acoustics.corpus import (  # noqa: E402
@@ -41,6 +42,8 @@ from scripts.bench_parts.acoustics.corpus import (  # noqa: E402
     load,
     spoken,
 )
+from scripts.bench_parts.acoustics.overlap_run import heard as near_end_of  # noqa: E402
+from scripts.bench_parts.acoustics.overlap_run import verdicts  # noqa: E402
 from scripts.bench_parts.acoustics.staged import Staged, staged  # noqa: E402
 from scripts.bench_parts.acoustics.stats import (  # noqa: E402
     Proportion,
@@ -88,8 +91,8 @@ def main() -> None:
 
 
 def own_replies(corpus: Corpus, engine: LitertWake, minutes: float) -> dict[str, Any]:
-    """VAD events and self-wakes while only the device speaks: within the first 5 s (and the
-    5 s after the path has moved), and after."""
+    """Self-interruptions (what the shipped policy would cut), VAD events and self-wakes while only
+    the device speaks: within the first 5 s (and the 5 s after the path has moved), and after."""
     played = scenes.replies(minutes * 60, corpus)
     found = {}
     for name, room in scenes.rooms().items():
@@ -102,8 +105,13 @@ def own_replies(corpus: Corpus, engine: LitertWake, minutes: float) -> dict[str,
             for those in (events, woken)
         )
         late = len(events) - early
+        acts = verdicts(near_end_of(result.stream), "normal")
+        cuts = [at for at, act in acts if act is Act.CUT]
         found[name] = {
             "minutes": minutes,
+            "cuts_early": sum(any(b <= at < b + GRACE_S for b in begins) for at in cuts),
+            "cuts": len(cuts),
+            "ducks_a_minute": round([act for _, act in acts].count(Act.DUCK) / minutes, 2),
             "vad_events_early": early,
             "vad_events_after": late,
             "after_upper_95": poisson_upper(late),

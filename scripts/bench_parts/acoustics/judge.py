@@ -8,6 +8,7 @@ from typing import Any
 
 from scripts.bench_parts.acoustics.judge_array import array_rows
 from scripts.bench_parts.acoustics.judge_talk import alsa_rows, bargein_rows, duplex_rows
+from scripts.bench_parts.acoustics.stats import poisson_upper
 from scripts.bench_parts.acoustics.turn_rows import rows as turn_rows
 from scripts.bench_parts.acoustics.words import REPORTED, at_most, percent, share
 from scripts.bench_parts.readme_table import Row
@@ -39,14 +40,22 @@ AMAZON_A_DAY, AMAZON_DELAY_MS = 3, 1000
 def echo_rows(results: Results) -> Iterator[Row]:
     found = results["echo"]
     for name, one in found.get("replies", {}).items():
-        after, woken = one["vad_events_after"], one["self_wakes_after"]
-        early = one["vad_events_early"] + one["self_wakes_early"]
+        woken, cuts = one["self_wakes_after"], one["cuts"] - one["cuts_early"]
+        early = one["cuts_early"] + one["self_wakes_early"]
         yield Row(
             f"self-interruptions and self-wakes in {one['minutes']:g} min of own replies, "
             f"echo -10 dB, {ROOMS[name]}",
             f"{SELF[name]} after the first 5 s, {SELF_EARLY} within them",
-            f"{after} (95 %: at most {one['after_upper_95']:.1f}) and {woken}; {early} within",
-            after + woken <= SELF[name] and early <= SELF_EARLY,
+            f"{cuts} and {woken} (95 %: at most {poisson_upper(cuts + woken):.1f}); {early} within",
+            cuts + woken <= SELF[name] and early <= SELF_EARLY,
+        )
+        yield Row(
+            f"voice-activity events of 96 ms and more in these {one['minutes']:g} min, before any "
+            f"policy, {ROOMS[name]}",
+            f"{SELF[name]} after the first 5 s, {SELF_EARLY} within them",
+            f"{one['vad_events_after']} (95 %: at most {one['after_upper_95']:.1f}); "
+            f"{one['vad_events_early']} within; lowered {one['ducks_a_minute']:g} times a minute",
+            one["vad_events_after"] <= SELF[name] and one["vad_events_early"] <= SELF_EARLY,
         )
     for name, one in found.get("wake", {}).items():
         heard = one["found"]

@@ -80,7 +80,7 @@ NAMES = {
     part: re.compile(names)
     for part, names in {
         "echo": r"self-interruptions and self-wakes|\"alexa\" over|self-wakes when|near-end speech"
-        r"|echo of a real",
+        r"|echo of a real|voice-activity events",
         "bargein": r"barge-in:",
         "turn": r"last word to turn",
         "wake": r"wake with confirm:",

@@ -17,6 +17,7 @@ from device.audio.cancelling.far_end import FarEnd, FarEndReports, Played
 from device.audio.cancelling.stage import EchoStage
 from device.ports import Samples
 from scripts.bench_parts.acoustics.corpus import RATE_HZ
+from scripts.bench_parts.acoustics.overlap_run import Cancelled
 
 CALL_SAMPLES = 320
 PERIOD = 320
@@ -29,12 +30,14 @@ LATE_S = 0.002
 @dataclass(frozen=True)
 class Staged:
     """What came out, each aligned with the input: ``out``, ``wake`` int16 (n,); ``levels``
-    (blocks, 4) as in :class:`EchoFacts`; ``facts`` of each second."""
+    (blocks, 4) as in :class:`EchoFacts`; ``facts`` of each second; ``stream``: ``out`` as the near
+    end hears it, not moved back."""
 
     out: Samples
     wake: Samples
     levels: NDArray[np.float32]
     facts: list[EchoFacts]
+    stream: Cancelled
 
 
 def staged(
@@ -53,7 +56,7 @@ def staged(
     count = len(heard) // CALL_SAMPLES * CALL_SAMPLES
     latency = stage.latency_samples
     out, wake = np.zeros(count, np.int16), np.zeros(count, np.int16)
-    levels, facts = [], []
+    levels, facts, told_of = [], [], []
     told = 0
     for at in range(0, count, CALL_SAMPLES):
         elapsed = (at + CALL_SAMPLES) / mic_rate
@@ -67,12 +70,15 @@ def staged(
         out[at : at + CALL_SAMPLES] = stage.process(heard[at : at + CALL_SAMPLES, None], at)[:, 0]
         wake[at : at + CALL_SAMPLES] = stage.for_wake[:, 0]
         levels.append(stage.facts.levels)
+        told_of += [(stage.facts.residual_db, stage.facts.converged)] * len(levels[-1])
         if at % RATE_HZ == 0:
             facts.append(stage.facts)
     late = np.zeros(latency, np.int16)
+    residual_db, converged = (np.array(column) for column in zip(*told_of, strict=True))
     return Staged(
         np.concatenate([out[latency:], late]),
         np.concatenate([wake[latency:], late]),
         np.concatenate(levels),
         facts,
+        Cancelled(out, np.concatenate(levels), residual_db.astype(np.float32), converged),
     )
