@@ -111,6 +111,12 @@ def results() -> dict[str, Any]:
                 "adaptive": {"median_ms": 900.0},
             },
             "speakers alike": {"sooner_median": 0.2},
+            "real pauses": {
+                "pauses": 20,
+                "recordings": 5,
+                "adaptive": proportion(0.2, 20),
+                "fixed": proportion(0.1, 20),
+            },
         },
         "wake": {
             "generated": False,

@@ -38,6 +38,7 @@ from scripts.bench_parts.acoustics.corpus import Half, load  # noqa: E402
 from scripts.bench_parts.acoustics.stats import Proportion  # noqa: E402
 from scripts.bench_parts.acoustics.turn_apart import Judged, as_shipped, told_apart  # noqa: E402
 from scripts.bench_parts.acoustics.turn_corpus import CATEGORIES, Moment, moments  # noqa: E402
+from scripts.bench_parts.acoustics.words import REPORTED  # noqa: E402
 from scripts.bench_parts.readme_table import Row  # noqa: E402
 
 MOST_CUT = 0.05
@@ -333,6 +334,17 @@ def rows(result: dict[str, object]) -> Iterator[Row]:
         f"median {after_ms:.0f} ms against {before_ms:.0f} ms; speakers alike "
         f"{100 * alike['sooner_median']:.0f} %",
         differ["sooner_median"] >= LEAST_GAIN,
+    )
+    real = result["real pauses"]
+    assert isinstance(real, dict)
+    adaptive, fixed = real["adaptive"], real["fixed"]
+    yield Row(
+        "last word to turn committed: pauses that are real in full length, cut off with the same "
+        f"settings (n = {real['pauses']} of {real['recordings']} recordings)",
+        REPORTED,
+        f"{adaptive['found']} (95 %: {100 * adaptive['low']:.0f}-{100 * adaptive['high']:.0f} %) "
+        f"against {fixed['found']} by the fixed silence",
+        True,
     )
 
 
