@@ -87,7 +87,7 @@ def test_the_limits_are_those_that_were_set(name: str, limit: str) -> None:
     ("path", "value", "name"),
     [
         ("echo/replies/linear/cuts", 3, "-10 dB, linear"),
-        ("echo/replies/moved/vad_events_early", 3, "moved echo path"),
+        ("echo/replies/moved/cuts_early", 3, "moved echo path"),
         ("echo/replies/skew_50ppm/self_wakes_after", 1, "50 ppm skew"),
         ("echo/wake/linear -10 dB/found", proportion(0.84, 60), "speech, linear -10 dB"),
         ("echo/wake/clipping 0 dB/found", proportion(1.0, 59), "speech, clipping 0 dB"),
