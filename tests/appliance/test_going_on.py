@@ -18,51 +18,40 @@ turn_detection = "device"
 [turn]
 slow_reply = "sound"
 """
-# Every answer takes 2 s and more: the pause of 1.2 s is over before it can sound.
-FIRST = """
-duration_s = 24
+
+
+def scenario(duration_s: int, question: str, then: str) -> str:
+    """Every answer takes 2 s and more: a pause of 1.2 s is over before it can sound."""
+    return f"""
+duration_s = {duration_s}
 [[cue]]
 after = "link_opened"
-fault = {network_jitter = {delay_ms = 1000, jitter_ms = 10}}
+fault = {{network_jitter = {{delay_ms = 1000, jitter_ms = 10}}}}
 [[cue]]
 at_s = 1.0
-say = "hey jarvis, set a timer for"
-"""
-GOES_ON = """
+say = "hey jarvis, {question}"
 [[cue]]
 after = "uplink_stopped"
 count = 1
 delay_ms = 500
-say = "ten minutes please"
-"""
-COUGHS = """
-[[cue]]
-after = "uplink_stopped"
-count = 1
-delay_ms = 500
-play = "cough.wav"
-"""
-WHOLE = """
-duration_s = 16
-[[cue]]
-after = "link_opened"
-fault = {network_jitter = {delay_ms = 1000, jitter_ms = 10}}
-[[cue]]
-at_s = 1.0
-say = "hey jarvis, what time is it"
+{then}
 """
 
 
 @pytest.fixture(scope="module")
 def talk(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return simulate(tmp_path_factory.mktemp("goes_on"), FIRST + GOES_ON, DEVICE)
+    return simulate(
+        tmp_path_factory.mktemp("goes_on"),
+        scenario(24, "set a timer for", 'say = "ten minutes please"'),
+        DEVICE,
+    )
 
 
 @pytest.fixture(scope="module")
 def cough(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("cough")
     write_cough(folder / "cough.wav")
-    return simulate(folder, WHOLE + COUGHS, DEVICE)
+    return simulate(folder, scenario(16, "what time is it", 'play = "cough.wav"'), DEVICE)
 
 
 def write_cough(path: Path) -> None:

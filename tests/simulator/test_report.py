@@ -2,71 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from device.simulator.evidence import Evidence, Spoken, Track
-from device.simulator.report import Report, spread
+from device.simulator.evidence import Spoken
+from device.simulator.report import spread
 from device.simulator.timeline import Entry
 from device.simulator.wavfile import resample, to_int16
-from device.simulator.wire_audio import RATE_HZ, AudioRun
-
-ROOM_HZ = 48_000
-T0 = 1000.0
-Samples = NDArray[np.int16]
-
-
-def speechlike(seconds: float, seed: int, lead_s: float = 0.0) -> Samples:
-    """24 kHz syllables of noise, 0.15 s of sound and 0.1 s of exact silence in turn."""
-    rng = np.random.default_rng(seed)
-    sound = resample(rng.standard_normal(int(seconds * 12_000)) * 0.1, 12_000, RATE_HZ)
-    place = np.arange(len(sound)) / RATE_HZ
-    sound[(place % 0.25) >= 0.15] = 0
-    return np.concatenate([np.zeros(int(lead_s * RATE_HZ), np.int16), to_int16(sound)])
-
-
-class Stage:
-    """Puts sounds on a 20 s speaker track and keeps the account."""
-
-    def __init__(self, rate_hz: float = ROOM_HZ) -> None:
-        self.rate_hz = rate_hz
-        self.speaker = np.zeros(20 * ROOM_HZ, np.int16)
-        self.mic = np.random.default_rng(7).integers(-40, 40, 20 * ROOM_HZ).astype(np.int16)
-        self.runs: list[AudioRun] = []
-        self.entries: list[Entry] = []
-        self.parts: dict[str, Any] = {}
-
-    def reply(
-        self, key: str, byte_t: float, play_t: float, samples: Samples, heard_s: float = 99.0
-    ) -> None:
-        run = AudioRun(key, T0 + byte_t)
-        run.add(samples.tobytes(), T0 + byte_t)
-        self.runs.append(run)
-        loud = resample(samples.astype(float) / 32768 * 0.5, RATE_HZ, ROOM_HZ)
-        played = to_int16(loud)[: int(heard_s * ROOM_HZ)]
-        start = round(play_t * ROOM_HZ)
-        self.speaker[start : start + len(played)] = played
-
-    def stopped(self, t: float, reason: str, heard_ms: int) -> None:
-        fields = {"reason": reason, "heard_ms": heard_ms}
-        self.entries.append(Entry(T0 + t, "playback_stopped", fields))
-
-    def report(self, **parts: Any) -> Report:
-        return Report(
-            Evidence(
-                t0=T0,
-                end=T0 + 20,
-                nominal_rate_hz=ROOM_HZ,
-                speaker=Track(self.speaker, self.rate_hz, T0),
-                mic=Track(self.mic, self.rate_hz, T0),
-                downlink=self.runs,
-                entries=self.entries,
-                **parts,
-            )
-        )
+from device.simulator.wire_audio import AudioRun
+from tests.simulator.by_hand import ROOM_HZ, T0, Stage, speechlike, uplink_of
 
 
 def test_the_latency_of_a_turn_is_found_in_the_recording() -> None:
@@ -221,152 +165,6 @@ def test_an_utterance_that_a_long_press_ended_was_not_said_while_muted() -> None
     assert row["muted"] is False
     [silent] = report.unanswered
     assert silent["reason"] == "the button was pressed at 3.0 s, and nothing of it was sent"
-
-
-def test_a_cut_is_measured_from_the_edge() -> None:
-    stage = Stage()
-    stage.reply("a", 3.0, 3.0, speechlike(5.0, 1), heard_s=2.1)
-    press = T0 + 3.0 + 2.1 - 0.0042
-    (cut,) = stage.report(presses=[press, T0 + 12.0]).cuts
-    assert cut["cut_ms"] == pytest.approx(4.2, abs=0.1)
-    assert cut["quiet_ms"] > 10_000
-
-
-def test_a_press_in_a_pause_of_the_speech_is_told_apart() -> None:
-    stage = Stage()
-    stage.reply("a", 3.0, 3.0, speechlike(5.0, 1), heard_s=2.2)
-    report = stage.report(presses=[T0 + 3.0 + 2.2])
-    assert [(c["cut_ms"], c["in_pause"]) for c in report.cuts] == [(0.0, True)]
-    assert report.summary()["cut_ms"] == {"n": 0}
-
-
-def test_a_reply_that_breaks_off_at_once_for_an_underrun_is_still_found() -> None:
-    stage = Stage()
-    stage.reply("a", 3.0, 3.05, speechlike(2.0, 1))
-    at = int((3.05 + 0.13) * ROOM_HZ)
-    stage.speaker = np.insert(stage.speaker, at, np.zeros(3000, np.int16))[: len(stage.speaker)]
-    (turn,) = stage.report(spoken=[Spoken("x", T0 + 1, T0 + 2.05)]).turns
-    assert turn["latency_ms"] == pytest.approx(1000, abs=0.5)
-
-
-@pytest.mark.parametrize("claim_error_ms", [-30, 0, 25])
-def test_heard_is_compared_with_the_recording(claim_error_ms: int) -> None:
-    stage = Stage()
-    stage.reply("a", 3.0, 3.05, speechlike(5.0, 1), heard_s=2.1)
-    stage.stopped(5.16, "button", 2100 + claim_error_ms)
-    (stop,) = stage.report().stops
-    assert stop["item_id"] == "a"
-    assert stop["error_ms"] == pytest.approx(claim_error_ms, abs=0.3)
-
-
-def test_any_place_inside_a_pause_is_right() -> None:
-    stage = Stage()  # the item pauses from 2.15 to 2.25 s
-    stage.reply("a", 3.0, 3.05, speechlike(5.0, 1), heard_s=2.2)
-    for heard_ms, error_ms in ((2155, 0), (2200, 0), (2245, 0), (2140, -10), (2260, 10)):
-        stage.entries.clear()
-        stage.stopped(5.3, "wake", heard_ms)
-        (stop,) = stage.report().stops
-        assert stop["error_ms"] == pytest.approx(error_ms, abs=1.5), heard_ms
-
-
-def test_a_reply_heard_to_the_end() -> None:
-    stage = Stage()
-    stage.reply("a", 3.0, 3.05, speechlike(2.0, 1))
-    stage.stopped(5.1, "done", 2000)
-    (stop,) = stage.report().stops
-    assert stop["error_ms"] == pytest.approx(0, abs=0.3)
-
-
-def test_an_underrun_does_not_spoil_the_account() -> None:
-    stage = Stage()
-    stage.reply("a", 3.0, 3.05, speechlike(5.0, 1), heard_s=2.1)
-    at = int(4.0 * ROOM_HZ)
-    gap = np.zeros(int(0.03 * ROOM_HZ), np.int16)
-    stage.speaker = np.insert(stage.speaker, at, gap)[: len(stage.speaker)]
-    stage.stopped(5.2, "button", 2100)
-    (stop,) = stage.report().stops
-    assert stop["error_ms"] == pytest.approx(0, abs=0.3)
-
-
-@pytest.mark.parametrize("error_ms", [-40, 30])
-@pytest.mark.parametrize(
-    ("gap_s", "after_s"), [(0.3, 1.3), (0.561, 0.6), (0.561, 1.9), (1.7, 2.05)]
-)
-def test_a_gap_of_the_network_does_not_spoil_the_account(
-    gap_s: float, after_s: float, error_ms: int
-) -> None:
-    """What was played late ends later; the words before that, and a pause among them, are not
-    taken for the end."""
-    stage = Stage()
-    stage.reply("a", 3.0, 3.05, speechlike(5.0, 1), heard_s=2.1)
-    at = int((3.05 + after_s) * ROOM_HZ)
-    gap = np.zeros(int(gap_s * ROOM_HZ), np.int16)
-    stage.speaker = np.insert(stage.speaker, at, gap)[: len(stage.speaker)]
-    stage.stopped(5.2 + gap_s, "button", 2100 + error_ms)
-    (stop,) = stage.report().stops
-    assert stop["error_ms"] == pytest.approx(error_ms, abs=1.5)
-
-
-def test_two_gaps_do_not_either() -> None:
-    stage = Stage()
-    stage.reply("a", 3.0, 3.05, speechlike(5.0, 1), heard_s=4.1)
-    for after_s, gap_s in ((3.5, 0.2), (0.9, 0.8)):
-        at = int((3.05 + after_s) * ROOM_HZ)
-        gap = np.zeros(int(gap_s * ROOM_HZ), np.int16)
-        stage.speaker = np.insert(stage.speaker, at, gap)[: len(stage.speaker)]
-    stage.stopped(8.2, "button", 4100)
-    (stop,) = stage.report().stops
-    assert stop["error_ms"] == pytest.approx(0, abs=1.5)
-
-
-def test_another_reply_behind_the_cut_is_not_taken_for_more_of_the_first() -> None:
-    stage = Stage()
-    stage.reply("a", 3.0, 3.05, speechlike(5.0, 1), heard_s=2.1)
-    stage.reply("b", 5.3, 5.4, speechlike(2.0, 2))
-    stage.stopped(5.2, "barge_in", 2100)
-    (stop,) = stage.report().stops
-    assert (stop["item_id"], stop["error_ms"]) == ("a", pytest.approx(0, abs=1.5))
-
-
-YEAH = Spoken("Yeah.", T0 + 4.0, T0 + 4.3)
-
-
-def test_an_acknowledgement_over_a_reply_that_goes_on_is_told_as_such() -> None:
-    stage = Stage()
-    stage.reply("a", 3.0, 3.05, speechlike(5.0, 1))
-    summary = stage.report(spoken=[Spoken("x", T0 + 1, T0 + 2), YEAH]).summary()
-    assert [(one["t"], one["text"]) for one in summary["acknowledgements"]] == [(4.3, "Yeah.")]
-    assert [turn["text"] for turn in summary["turns"]] == ["x"]
-    assert summary["unanswered"] == []
-
-
-def test_it_is_not_when_it_stopped_the_reply_or_there_was_none() -> None:
-    stage = Stage()
-    stage.reply("a", 3.0, 3.05, speechlike(5.0, 1), heard_s=1.5)
-    stopped = stage.report(spoken=[YEAH]).summary()
-    alone = Stage().report(spoken=[YEAH]).summary()
-    for summary in (stopped, alone):
-        assert summary["acknowledgements"] == []
-        assert [one["text"] for one in summary["unanswered"]] == ["Yeah."]
-
-
-def test_who_asks_something_over_a_reply_that_goes_on_is_unanswered() -> None:
-    stage = Stage()
-    stage.reply("a", 3.0, 3.05, speechlike(5.0, 1))
-    summary = stage.report(spoken=[Spoken("yeah but why", T0 + 4.0, T0 + 4.8)]).summary()
-    assert summary["acknowledgements"] == []
-    assert [one["text"] for one in summary["unanswered"]] == ["yeah but why"]
-
-
-def uplink_of(stage: Stage, start_t: float, end_t: float, late_s: float) -> AudioRun:
-    """The microphone from ``start_t`` on, in 20 ms chunks, each ``late_s`` after its end."""
-    cut = stage.mic[int(start_t * ROOM_HZ) : int(end_t * ROOM_HZ)].astype(float) / 32768
-    samples = to_int16(resample(cut, ROOM_HZ, RATE_HZ))
-    run = AudioRun("turn1", T0 + start_t + late_s)
-    for first in range(0, len(samples), 480):
-        chunk = samples[first : first + 480]
-        run.add(chunk.tobytes(), T0 + start_t + (first + len(chunk)) / RATE_HZ + late_s)
-    return run
 
 
 def test_the_uplink_is_the_microphone_and_its_lateness_is_known() -> None:

@@ -14,7 +14,7 @@ from device.simulator.seam import Ear, end_in_text, judge, wake_words, words_of
 from device.simulator.speech import Utterance, render
 from device.simulator.timeline import Entry
 from device.simulator.wavfile import resample, to_int16, write_wav
-from tests.simulator.test_report import ROOM_HZ, T0, Stage, uplink_of
+from tests.simulator.by_hand import ROOM_HZ, T0, Stage, uplink_of
 
 # The word from 2.0 to 2.6 s, the question from 2.7 to 4.0 s.
 SPOKEN = Spoken("hey jarvis, what", T0 + 2.0, T0 + 4.0, T0 + 2.6, T0 + 2.7)

@@ -148,6 +148,7 @@ class EchoStage:
         if self._observed is not None:  # of the period behind the interruption, which comes now
             self._clock.observe(*self._observed)
         self._alignment.restart()
+        self._unreported = 0  # what is held no longer joins them
         self._high_pass.reset()
         self._late[:] = 0
         self._rest()
@@ -160,10 +161,10 @@ class EchoStage:
         reports = self._reports.take()
         self._far_end.learn(reports)
         self._unreported = 0 if reports else self._unreported + len(near)
-        # Channels first, and both outputs in one, so that each is converted in one go.
-        made = np.empty((2, self.channels, len(near)), np.float32)
+        made = np.empty((self.channels, len(near)), np.float32)
         scaled = np.ascontiguousarray(near.T) * np.float32(1 / _FULL_SCALE)
         levels: list[Levels] = []
+        lowered: list[tuple[slice, Signal]] = []
         sample = first_frame * RATE_HZ / self._rate_hz
         aligned = self._align(len(near))
         for start in range(0, len(near), BLOCK_SAMPLES):
@@ -171,14 +172,18 @@ class EchoStage:
             heard = self._high_pass.block(scaled[:, block])
             instant = self._alignment.instant(sample + start)
             if aligned and self._sounds(instant):
-                made[0, :, block], made[1, :, block] = self._cancel(heard, instant, levels)
+                made[:, block], volume = self._cancel(heard, instant, levels)
+                if volume is not None:
+                    lowered.append((block, volume))
             else:
                 self._rest()
-                made[:, :, block] = self._pass(heard, levels)
+                made[:, block] = self._pass(heard, levels)
             self._alignment.advance(BLOCK_SAMPLES, self._skew.ppm)
-        whole = _to_int16(made)
-        out: Samples = whole[0].T
-        self._wake = whole[1].T
+        self._wake = out = _to_int16(made).T
+        if lowered:
+            for block, volume in lowered:
+                made[:, block] *= volume
+            out = _to_int16(made).T
         self._facts = self._told(levels)
         return out
 
@@ -205,14 +210,18 @@ class EchoStage:
         last = round(instant) + BLOCK_SAMPLES + frames_in(PREPARE_MS, RATE_HZ)
         return self._far_end.sounds(first, last)
 
-    def _cancel(self, heard: Signal, instant: float, levels: list[Levels]) -> tuple[Signal, Signal]:
+    def _cancel(
+        self, heard: Signal, instant: float, levels: list[Levels]
+    ) -> tuple[Signal, Signal | None]:
+        """The block without echo, and how far it is to be turned down; None: not at all."""
         self._active = True
         self._active_blocks += 1
         played = self._reference.read(instant, self._skew.ppm)
         far = self._far_high_pass.block(played[None, :])[0]
         bent = self._saturation.bend(far)
         linear, echo, error = self._canceller.block(heard, bent)
-        self._wrong_blocks = WRONG_BLOCKS if self._canceller.wrong else self._wrong_blocks - 1
+        passed = max(0, self._wrong_blocks - 1)
+        self._wrong_blocks = WRONG_BLOCKS if self._canceller.wrong else passed
         self._saturation.learn(self._canceller.path[0], echo[0], error[0])
         cleaner = self._suppress(linear, far)
         before = [gate.open for gate in self._gates]
@@ -232,17 +241,18 @@ class EchoStage:
         after = [gate.open for gate in self._gates]
         late = self._delayed(linear)
         out = _mix(late, cleaner, before, after)
-        wake = out
+        heard_out, ramp = out[:1], None
         if min(volume, self._volume) < 1.0:
-            out = out * (volume + (self._volume - volume) * _RAMP)
+            ramp = volume + (self._volume - volume) * _RAMP
+            heard_out = heard_out * ramp
         if _mean(echo_powers) > _ECHOES:
             removed_db = decibels(_mean(heard_powers)) - decibels(_mean(linear_powers))
             self._erle_db += 0.04 * (removed_db - self._erle_db)
-        out_powers = _powers(out[:1, None])[0][0]
+        out_powers = _powers(heard_out[:, None])[0][0]
         for told in zip(far_powers, heard_powers, linear_powers, out_powers, strict=True):
             far_db, heard_db, linear_db, out_db = map(decibels, told)
             levels.append((far_db, heard_db, linear_db, out_db))
-        return out, wake
+        return out, ramp
 
     def _follow(self, heard: Signal, far: Signal, changed: bool) -> None:
         """While something sounds: its delay, and the clocks."""
@@ -307,13 +317,13 @@ class EchoStage:
         cleaner *= np.float32(1 / _FULL_SCALE)
         return cleaner
 
-    def _pass(self, heard: Signal, levels: list[Levels]) -> tuple[Signal, Signal]:
+    def _pass(self, heard: Signal, levels: list[Levels]) -> Signal:
         late = self._delayed(heard)
         heard_powers, late_powers = _powers(np.stack([heard[:1], late[:1]], axis=1))[0]
         for told in zip(heard_powers, late_powers, strict=True):
             heard_db, late_db = map(decibels, told)
             levels.append((SILENT_DB, heard_db, heard_db, late_db))
-        return late, late
+        return late
 
     def _delayed(self, block: Signal) -> Signal:
         both = np.concatenate([self._late, block], axis=1)
@@ -334,7 +344,7 @@ class EchoStage:
     def _converged(self) -> bool:
         # A new run of playback may lie some samples beside the path until its delay was found.
         joined = self._home is None or not self._searching
-        right = self._wrong_blocks <= 0
+        right = self._wrong_blocks == 0
         return joined and right and all(gate.converged for gate in self._gates)
 
     def _told(self, levels: list[Levels]) -> EchoFacts:

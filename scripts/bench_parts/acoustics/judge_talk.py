@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from scripts.bench_parts.acoustics.stats import wilson
+from scripts.bench_parts.acoustics.stats import Proportion, poisson_upper, wilson
 from scripts.bench_parts.acoustics.words import REPORTED, at_most, percent, share, spread
 from scripts.bench_parts.readme_table import Row
 
@@ -107,7 +107,7 @@ def alsa_rows(results: Results) -> Iterator[Row]:
         yield Row(
             f"{where}: {what}",
             limit,
-            f"{room[found]} of {room[tried]}"
+            share(Proportion.of(room[found], room[tried]).as_dict())
             + (f"; the classes {share(classes[key])}" if classes else ""),
             not classes or overlaps(room[found], room[tried], classes[key]),
         )
@@ -120,7 +120,7 @@ def alsa_rows(results: Results) -> Iterator[Row]:
         yield Row(
             f"{where}: onset to {what}",
             f"{limit}, within {apart:g} ms" if classes else limit,
-            (f"median {median:.0f} ms" if times["n"] else "never")
+            (f"median {median:.0f} ms, most {times['most']:.0f} ms" if times["n"] else "never")
             + f" (n = {times['n']})"
             + (f"; the classes {spread(classes[key])}" if classes else ""),
             not classes or abs(median - classes[key].get("p50", float("inf"))) <= apart,
@@ -128,7 +128,8 @@ def alsa_rows(results: Results) -> Iterator[Row]:
     yield Row(
         f"{where}: self-interruptions",
         "0",
-        str(room["self_interruptions"]),
+        f"{room['self_interruptions']} (95 %: at most "
+        f"{poisson_upper(room['self_interruptions']):.1f})",
         room["self_interruptions"] == 0,
     )
 
