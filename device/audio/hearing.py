@@ -324,7 +324,7 @@ class Hearing:
         if self._near_end is None or not self._guarding or not len(front.blocks):
             return []
         found = []
-        for number, (far_db, microphone_db, filtered_db, _) in enumerate(echo.levels.tolist()):
+        for number, (far_db, microphone_db, filtered_db, _) in enumerate(echo.parts):
             start = number * BLOCK_SAMPLES
             # Where nothing was played the filter has left nothing.
             linear_db = filtered_db if far_db > SILENT_DB else None

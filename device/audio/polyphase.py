@@ -31,6 +31,10 @@ KAISER_BETA = 8.0
 CUTOFF = 0.93
 """Half-power point, as a part of the lower Nyquist frequency."""
 
+ROW = 16
+"""So many outputs of a phase are one row of a matrix product, which takes a quarter of the
+time of their sums one by one."""
+
 _SCALE_BITS = 20
 _INT16 = np.iinfo(np.int16)
 
@@ -51,6 +55,7 @@ class LowDelayResampler:
         half = math.ceil(ZERO_CROSSINGS * max(1.0, in_hz / out_hz))
         self._half = 0 if in_hz == out_hz else half
         self._bank = _filter_bank(self._up, self._down, half)
+        self._rows = [_row_matrix(taps, self._down) for taps in self._bank]
         self.reset()
 
     @property
@@ -98,21 +103,37 @@ class LowDelayResampler:
         output = np.empty(count)
         if count == 0:
             return output.astype(np.int16)
-        sample, taps = self._window.itemsize, 2 * self._half
         for offset in range(min(self._up, count)):
             instant, phase = divmod((self._made + offset) * self._down, self._up)
             first = instant - self._half + 1 - self._window_start
-            # Overlapping rows of one array; numpy's own helper takes as long as the sums.
-            rows = np.ndarray(
-                (_ceil_div(count - offset, self._up), taps),
-                np.float64,
-                self._window,
-                first * sample,
-                (self._down * sample, sample),
-            )
-            output[offset :: self._up] = np.einsum("kt,t->k", rows, self._bank[phase])
+            outputs = _ceil_div(count - offset, self._up)
+            whole = outputs // ROW
+            of_phase = np.empty(outputs)
+            rows = self._overlapping(first, whole, len(self._rows[phase]), ROW)
+            of_phase[: whole * ROW] = (rows.copy() @ self._rows[phase]).ravel()
+            first += whole * ROW * self._down
+            rest = self._overlapping(first, outputs - whole * ROW, 2 * self._half, 1)
+            of_phase[whole * ROW :] = rest.copy() @ self._bank[phase]
+            output[offset :: self._up] = of_phase
         np.rint(output / (1 << _SCALE_BITS), out=output)
         return np.clip(output, _INT16.min, _INT16.max).astype(np.int16)
+
+    def _overlapping(self, first: int, rows: int, width: int, outputs: int) -> NDArray[np.float64]:
+        """A view of the window: each row begins ``outputs`` outputs of a phase after the one
+        before it. numpy's own helper takes as long as the sums."""
+        sample = self._window.itemsize
+        strides = (outputs * self._down * sample, sample)
+        if rows == 0:
+            return np.empty((0, width))
+        return np.ndarray((rows, width), np.float64, self._window, first * sample, strides)
+
+
+def _row_matrix(taps: NDArray[np.float64], down: int) -> NDArray[np.float64]:
+    """The inputs that bear on ``ROW`` outputs of a phase -> these outputs."""
+    matrix = np.zeros((len(taps) + (ROW - 1) * down, ROW))
+    for output in range(ROW):
+        matrix[output * down : output * down + len(taps), output] = taps
+    return matrix
 
 
 def _filter_bank(up: int, down: int, half: int) -> NDArray[np.float64]:

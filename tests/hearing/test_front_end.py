@@ -40,8 +40,8 @@ class Late:
 
     @property
     def facts(self) -> EchoFacts:
-        levels = np.zeros((len(self.made) // BLOCK_SAMPLES, 4), np.float32)
-        return EchoFacts(False, True, 0.0, 0.0, 0.0, -120.0, levels)
+        parts = ((0.0, 0.0, 0.0, 0.0),) * (len(self.made) // BLOCK_SAMPLES)
+        return EchoFacts(False, True, 0.0, 0.0, 0.0, -120.0, parts)
 
     def process(self, near: Samples, first_frame: int) -> Samples:
         assert len(near) % BLOCK_SAMPLES == 0

@@ -18,8 +18,7 @@ Levels = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class EchoFacts:
-    """After a call. ``levels``: float32 (n, 4), dBFS of far end, microphone, linear output and
-    output, of the first channel and each 10 ms of that call."""
+    """After a call. ``parts``: of the first channel, each 10 ms of that call."""
 
     active: bool  #: something is played, or echoes
     converged: bool  #: the echo path is known; False: ask for more evidence of a voice
@@ -27,4 +26,9 @@ class EchoFacts:
     skew_ppm: float  #: speaker's clock against the microphone's
     erle_db: float  #: how much of the echo the linear canceller removes
     residual_db: float  #: dBFS: echo that is to be expected in the output now
-    levels: NDArray[np.float32]
+    parts: tuple[Levels, ...]
+
+    @property
+    def levels(self) -> NDArray[np.float32]:
+        """``parts`` as an array (n, 4)."""
+        return np.array(self.parts, np.float32).reshape(-1, 4)

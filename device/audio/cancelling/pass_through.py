@@ -21,8 +21,8 @@ class PassThrough:
     @property
     def facts(self) -> EchoFacts:
         """Nothing is known of any echo."""
-        levels = np.full((self._parts, 4), SILENT_DB, np.float32)
-        return EchoFacts(False, True, 0.0, 0.0, 0.0, SILENT_DB, levels)
+        nothing = (SILENT_DB, SILENT_DB, SILENT_DB, SILENT_DB)
+        return EchoFacts(False, True, 0.0, 0.0, 0.0, SILENT_DB, (nothing,) * self._parts)
 
     @property
     def for_wake(self) -> Samples:

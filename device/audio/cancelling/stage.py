@@ -20,12 +20,13 @@ import numpy as np
 from device.audio.cancelling.aec3 import FRAME_SAMPLES, LATENCY_SAMPLES, WARM_FRAMES, Aec3
 from device.audio.cancelling.alignment import Alignment
 from device.audio.cancelling.delay import DelayFinder
-from device.audio.cancelling.facts import LEVEL_SAMPLES, SILENT_DB, EchoFacts, Levels
+from device.audio.cancelling.facts import SILENT_DB, EchoFacts, Levels
 from device.audio.cancelling.far_end import FarEnd, FarEndReports
 from device.audio.cancelling.gate import LEAST_FAR, EchoGate, decibels
 from device.audio.cancelling.high_pass import HighPass
 from device.audio.cancelling.reference import Reference
 from device.audio.cancelling.saturation import Saturation
+from device.audio.cancelling.signals import RAMP, direct_sound, mean, mix, powers, to_int16
 from device.audio.cancelling.skew import SkewTracker
 from device.audio.echo import BLOCK_SAMPLES, RATE_HZ, EchoCanceller, Signal, Spectra
 from device.audio.first_frame import FirstFrame
@@ -66,11 +67,9 @@ START_VOLUME = 0.02
 the echo yet, and AEC3 lets half words through. So for that long, once after the start,
 nobody can interrupt by voice. The wake word's stream (``for_wake``) is not turned down."""
 
-_LEVELS_A_BLOCK = BLOCK_SAMPLES // LEVEL_SAMPLES
 _WARM_BLOCKS = math.ceil(WARM_FRAMES * FRAME_SAMPLES / BLOCK_SAMPLES)
 _FULL_SCALE = 32768.0
 _ECHOES = 1e-6
-_RAMP = ((1 + np.arange(BLOCK_SAMPLES)) / BLOCK_SAMPLES).astype(np.float32)
 
 
 class Suppressor(Protocol):
@@ -108,7 +107,9 @@ class EchoStage:
         self._unreported = 0  # samples since anything was reported to be played
         self._alignment = Alignment()
         self._reference = Reference(far_end)
-        self._high_pass, self._far_high_pass = HighPass(channels), HighPass(1)
+        # The far end goes through it beside the microphones: one call costs half of two.
+        self._high_pass = HighPass(channels + 1)
+        self._with_far: Signal = np.zeros((channels + 1, BLOCK_SAMPLES), np.float32)
         self._canceller = EchoCanceller(channels=channels)
         self._saturation = Saturation(self._canceller.partitions)
         self._skew, self._finder = SkewTracker(), DelayFinder()
@@ -169,21 +170,25 @@ class EchoStage:
         aligned = self._align(len(near))
         for start in range(0, len(near), BLOCK_SAMPLES):
             block = slice(start, start + BLOCK_SAMPLES)
-            heard = self._high_pass.block(scaled[:, block])
             instant = self._alignment.instant(sample + start)
-            if aligned and self._sounds(instant):
-                made[:, block], volume = self._cancel(heard, instant, levels)
+            sounds = aligned and self._sounds(instant)
+            self._with_far[:-1] = scaled[:, block]
+            self._with_far[-1] = self._reference.read(instant, self._skew.ppm) if sounds else 0
+            filtered = self._high_pass.block(self._with_far)
+            heard = filtered[:-1]
+            if sounds:
+                made[:, block], volume = self._cancel(heard, filtered[-1], levels)
                 if volume is not None:
                     lowered.append((block, volume))
             else:
                 self._rest()
                 made[:, block] = self._pass(heard, levels)
             self._alignment.advance(BLOCK_SAMPLES, self._skew.ppm)
-        self._wake = out = _to_int16(made).T
+        self._wake = out = to_int16(made).T
         if lowered:
             for block, volume in lowered:
                 made[:, block] *= volume
-            out = _to_int16(made).T
+            out = to_int16(made).T
         self._facts = self._told(levels)
         return out
 
@@ -211,13 +216,11 @@ class EchoStage:
         return self._far_end.sounds(first, last)
 
     def _cancel(
-        self, heard: Signal, instant: float, levels: list[Levels]
+        self, heard: Signal, far: Signal, levels: list[Levels]
     ) -> tuple[Signal, Signal | None]:
         """The block without echo, and how far it is to be turned down; None: not at all."""
         self._active = True
         self._active_blocks += 1
-        played = self._reference.read(instant, self._skew.ppm)
-        far = self._far_high_pass.block(played[None, :])[0]
         bent = self._saturation.bend(far)
         linear, echo, error = self._canceller.block(heard, bent)
         passed = max(0, self._wrong_blocks - 1)
@@ -225,30 +228,31 @@ class EchoStage:
         self._saturation.learn(self._canceller.path[0], echo[0], error[0])
         cleaner = self._suppress(linear, far)
         before = [gate.open for gate in self._gates]
-        played_all = np.broadcast_to(far, heard.shape)
-        powers = _powers(np.stack([played_all, heard, echo, linear, cleaner], axis=1))
+        far_powers = powers(far)
+        far_power = mean(far_powers)
+        measured = [[powers(one) for one in of] for of in (heard, echo, linear, cleaner)]
         changed = False
-        for gate, parts in zip(self._gates, powers, strict=True):
-            changed |= gate.update(*map(_mean, parts))
+        for gate, *parts in zip(self._gates, *measured, strict=True):
+            changed |= gate.update(far_power, *map(mean, parts))
             if self._active_blocks <= _WARM_BLOCKS:
                 gate.open = 1.0
-        far_powers, heard_powers, echo_powers, linear_powers, _ = powers[0]
+        (heard_powers, *_), (echo_powers, *_), (linear_powers, *_), _ = measured
         volume = self._volume
-        if _mean(far_powers) > LEAST_FAR:
+        if far_power > LEAST_FAR:
             self._follow(heard, far, changed)
             self._far_blocks += 1
             self._volume = START_VOLUME if self._far_blocks <= START_BLOCKS else 1.0
         after = [gate.open for gate in self._gates]
         late = self._delayed(linear)
-        out = _mix(late, cleaner, before, after)
+        out = mix(late, cleaner, before, after)
         heard_out, ramp = out[:1], None
         if min(volume, self._volume) < 1.0:
-            ramp = volume + (self._volume - volume) * _RAMP
+            ramp = volume + (self._volume - volume) * RAMP
             heard_out = heard_out * ramp
-        if _mean(echo_powers) > _ECHOES:
-            removed_db = decibels(_mean(heard_powers)) - decibels(_mean(linear_powers))
+        if mean(echo_powers) > _ECHOES:
+            removed_db = decibels(mean(heard_powers)) - decibels(mean(linear_powers))
             self._erle_db += 0.04 * (removed_db - self._erle_db)
-        out_powers = _powers(heard_out[:, None])[0][0]
+        out_powers = powers(heard_out[0])
         for told in zip(far_powers, heard_powers, linear_powers, out_powers, strict=True):
             far_db, heard_db, linear_db, out_db = map(decibels, told)
             levels.append((far_db, heard_db, linear_db, out_db))
@@ -293,7 +297,7 @@ class EchoStage:
         before = self._path_before
         if before is not None:
             # It may have slid a little since, while the clocks' skew was being learnt.
-            found = _direct_sound(before[0])
+            found = direct_sound(before[0])
             self._home = home = found if abs(found - home) <= SLID_SAMPLES else home
         if abs(lag - home) > SAME_SAMPLES:
             if before is not None:
@@ -310,7 +314,7 @@ class EchoStage:
         self._skew.restart()
 
     def _suppress(self, linear: Signal, far: Signal) -> Signal:
-        whole = _to_int16(np.concatenate([linear, far[None, :]]))
+        whole = to_int16(np.concatenate([linear, far[None, :]]))
         cleaner: Signal = np.empty_like(linear)
         for channel, suppressor in enumerate(self._suppressors):
             cleaner[channel] = suppressor.block(whole[channel], whole[-1])
@@ -319,8 +323,7 @@ class EchoStage:
 
     def _pass(self, heard: Signal, levels: list[Levels]) -> Signal:
         late = self._delayed(heard)
-        heard_powers, late_powers = _powers(np.stack([heard[:1], late[:1]], axis=1))[0]
-        for told in zip(heard_powers, late_powers, strict=True):
+        for told in zip(powers(heard[0]), powers(late[0]), strict=True):
             heard_db, late_db = map(decibels, told)
             levels.append((SILENT_DB, heard_db, heard_db, late_db))
         return late
@@ -336,7 +339,6 @@ class EchoStage:
         self._active, self._active_blocks = False, 0
         self._canceller.interrupt()
         self._saturation.interrupt()
-        self._far_high_pass.reset()
         for gate in self._gates:
             gate.interrupt()
 
@@ -360,47 +362,5 @@ class EchoStage:
             skew_ppm=round(self._skew.ppm, 1),
             erle_db=round(self._erle_db, 1),
             residual_db=round(residual, 1),
-            levels=np.array(levels, np.float32).reshape(-1, 4),
+            parts=tuple(levels),
         )
-
-
-def _direct_sound(path: Spectra) -> int:
-    """Where the loudest tap of ``path`` (partitions, 321) lies, in samples."""
-    taps = np.fft.irfft(path, axis=1)[:, :BLOCK_SAMPLES]
-    return int(np.argmax(np.abs(taps)))
-
-
-def _mix(linear: Signal, cleaner: Signal, before: list[float], after: list[float]) -> Signal:
-    """The part of ``linear`` goes from ``before`` to ``after``, of each channel, over the
-    block."""
-    if min(*before, *after) >= 1:
-        return linear
-    if max(*before, *after) <= 0:
-        return cleaner
-    part = np.array(before, np.float32)[:, None]
-    if before != after:
-        part = part + (np.array(after, np.float32)[:, None] - part) * _RAMP
-    mixed: Signal = cleaner + part * (linear - cleaner)
-    return mixed
-
-
-def _powers(signals: Signal) -> list[list[list[float]]]:
-    """Mean squares of (channels, signals, 320): of each signal of each channel, those of its
-    parts of 10 ms."""
-    parts = signals.reshape(*signals.shape[:2], _LEVELS_A_BLOCK, LEVEL_SAMPLES)
-    powers = np.einsum("cspt,cspt->csp", parts, parts)
-    powers *= np.float32(1 / LEVEL_SAMPLES)
-    found: list[list[list[float]]] = powers.tolist()
-    return found
-
-
-def _mean(powers: list[float]) -> float:
-    return sum(powers) / len(powers)
-
-
-def _to_int16(signal: Signal) -> Samples:
-    scaled: Signal = signal * np.float32(_FULL_SCALE)
-    np.rint(scaled, out=scaled)
-    np.maximum(scaled, -32768, out=scaled)
-    np.minimum(scaled, 32767, out=scaled)
-    return scaled.astype(np.int16)
