@@ -134,9 +134,7 @@ class App:
             settings=settings.service,
             uplink_rate_hz=rates.uplink_rate_hz,
         )
-        self._core = Appliance(
-            settings, self._began, self._start_up(), says_on_request=rates.says_on_request
-        )
+        self._core = Appliance(settings, self._began, self._start_up(), able=rates)
         self._runtime = Runtime(
             self._core,
             mailbox=self._mailbox,

@@ -32,6 +32,19 @@ SECTIONS = {
     "offline": "The built-in service.",
     "phrases": "What the appliance says of its own accord.",
     "log": "What is written down.",
+    "openai_realtime": "OpenAI Realtime, and those that speak as it does.",
+    "azure_openai": "Azure OpenAI (service.url: wss://RESOURCE.openai.azure.com/openai/v1/realtime).",
+    "xai": "xAI Grok voice.",
+    "openai_compatible": "A server of your own that speaks OpenAI Realtime (service.url).",
+    "azure_voice_live": "Azure Voice Live.",
+    "openai_live": "OpenAI Live.",
+    "wiro": "Wiro: models run in real time.",
+    "wiro_agent": "Wiro: an agent's web channel.",
+    "elevenlabs": "ElevenLabs Agents.",
+    "gemini": "Google Gemini Live.",
+    "deepgram": "Deepgram Voice Agent.",
+    "cartesia": "Cartesia Line agents.",
+    "vapi": "Vapi, over WebSocket.",
 }
 
 

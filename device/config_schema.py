@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import math
 import re
 import types
@@ -89,6 +90,7 @@ def _kind(hint: Any) -> type:
     return typing.cast(type, hint)
 
 
+@functools.cache
 def options(settings: type = Settings) -> dict[str, dict[str, Option]]:
     """section -> name -> option, in the order of declaration."""
     tree: dict[str, dict[str, Option]] = {}
@@ -116,15 +118,14 @@ def options(settings: type = Settings) -> dict[str, dict[str, Option]]:
 def nearest(word: str, known: Iterable[str]) -> list[str]:
     """The one of ``known`` that ``word`` nearly is, or none."""
     tidy = word[:100].strip().lower().replace("-", "_").replace(" ", "_")
-    words = sorted(known)
+    listed = list(known)
+    words = sorted(listed)
     # "microWakeWord" is "micro" written out, however much of it is like another one.
     written_out = [one for one in words if len(one) >= 4 and tidy.startswith(one)]
     if written_out:
         return [max(written_out, key=len)]
-    near = difflib.get_close_matches(tidy, words, n=1, cutoff=0.6)
-    if not near and len(tidy) >= 4:
-        near = [word for word in words if word.startswith(tidy)][:1]
-    return near
+    begun = [word for word in listed if len(tidy) >= 4 and word.startswith(tidy)]
+    return begun[:1] or difflib.get_close_matches(tidy, words, n=1, cutoff=0.6)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

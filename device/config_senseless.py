@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 
 from device.config_rules import Finding, word_of
 from device.config_schema import Mistake
+from device.session import device_ends_turns
 from device.settings import AudioSettings, Settings, TurnSettings, WakeSettings
 
 _BOUNDS = ("shortest_silence_ms", "longest_silence_ms")
@@ -36,7 +37,7 @@ def senseless(settings: Settings, written: Collection[str]) -> list[Finding]:
 
 def _end_of_turn(settings: Settings) -> Iterator[Finding]:
     turn = settings.turn
-    if settings.service.device_ends_turns:
+    if device_ends_turns(settings):
         for name in _OF_THE_SERVICE:
             yield (
                 f"service.{name}",

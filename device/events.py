@@ -8,9 +8,27 @@ each channel) since the process started; ``*_ms`` are milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from device.events_service import LineDrained as LineDrained
+from device.events_service import LinkClosed as LinkClosed
+from device.events_service import LinkFailed as LinkFailed
+from device.events_service import LinkOpened as LinkOpened
+from device.events_service import ReplyAudio as ReplyAudio
+from device.events_service import ReplyAudioReceived as ReplyAudioReceived
+from device.events_service import ReplyDone as ReplyDone
+from device.events_service import ReplyInterrupted as ReplyInterrupted
+from device.events_service import ReplyStarted as ReplyStarted
+from device.events_service import ReplyTranscript as ReplyTranscript
+from device.events_service import ServiceSpeechStarted as ServiceSpeechStarted
+from device.events_service import ServiceSpeechStopped as ServiceSpeechStopped
+from device.events_service import ServiceTrouble as ServiceTrouble
+from device.events_service import SessionExpiring as SessionExpiring
+from device.events_service import SessionResumable as SessionResumable
+from device.events_service import ToolCalled as ToolCalled
+from device.events_service import TurnCommitted as TurnCommitted
+from device.events_service import UsageReported as UsageReported
+from device.events_service import UserTranscript as UserTranscript
 from device.kinds import HEARS_ALL_BUT_WORDS as HEARS_ALL_BUT_WORDS
 from device.kinds import NO_WAKE_WORD as NO_WAKE_WORD
 from device.kinds import WAKE_WORD_MISSING as WAKE_WORD_MISSING
@@ -207,140 +225,6 @@ class PartDegraded:
     hint: str = ""
 
 
-# --- the service, as every codec reports it --------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class LinkOpened:
-    """The session is usable: connected, configured and acknowledged."""
-
-    session_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkClosed:
-    """The session is gone. ``kind`` is None when we closed it ourselves."""
-
-    reason: str
-    kind: ErrorKind | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LinkFailed:
-    """It could not be opened; the link retries at ``retry_at`` if not told otherwise."""
-
-    kind: ErrorKind
-    detail: str
-    attempt: int = 1
-    retry_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LineDrained:
-    """The answer to ``DrainLine(token)``: what the service has not said by now of what it was
-    sent, it had not said when it received it."""
-
-    token: int
-
-
-@dataclass(frozen=True, slots=True)
-class TurnCommitted:
-    """The service took the user's turn: what was sent so far is one utterance."""
-
-    item_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceSpeechStarted:
-    """The service's own VAD heard speech, ``audio_ms`` into what was sent."""
-
-    audio_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceSpeechStopped:
-    """The service's own VAD heard the speech end."""
-
-    audio_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class UserTranscript:
-    """What the service understood; ``text`` is a delta unless ``final``."""
-
-    text: str
-    final: bool
-    item_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyStarted:
-    """The service began a reply."""
-
-    reply_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyAudio:
-    """Reply samples: mono s16le at the provider's rate. Goes straight to playback."""
-
-    reply_id: str
-    item_id: str
-    pcm: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyAudioReceived:
-    """The verdict on ``ReplyAudio`` for the core: ``audio_ms`` of item ``item_id`` so far."""
-
-    reply_id: str
-    item_id: str
-    audio_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyTranscript:
-    """Words of the reply as they arrive; ``text`` is a delta unless ``final``."""
-
-    reply_id: str
-    item_id: str
-    text: str
-    final: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCalled:
-    """The service asks the device to run one of its tools."""
-
-    reply_id: str
-    call_id: str
-    name: str
-    arguments: str  #: JSON text, as it came
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyDone:
-    """The service has nothing more for this reply.
-
-    ``status``: completed, cancelled, failed or incomplete. ``usage`` is the
-    service's own accounting, flattened to numbers.
-    """
-
-    reply_id: str
-    status: str
-    detail: str = ""
-    usage: Mapping[str, float] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceTrouble:
-    """An error the service reported; the session may go on when not ``fatal``."""
-
-    kind: ErrorKind
-    detail: str
-    fatal: bool = False
-
-
 # --- the clock and the operator --------------------------------------------
 
 
@@ -391,6 +275,10 @@ Event = (
     | ReplyTranscript
     | ToolCalled
     | ReplyDone
+    | ReplyInterrupted
+    | UsageReported
+    | SessionExpiring
+    | SessionResumable
     | ServiceTrouble
     | Tick
     | SettingsReloaded

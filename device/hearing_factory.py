@@ -28,6 +28,7 @@ from device.audio.wakewords.null import NullWake, PartialWake
 from device.audio.wakewords.words import first_models, second_models
 from device.errors import ModelError
 from device.ports import Post, WakeEngine
+from device.session import device_ends_turns
 from device.settings import AudioSettings, Settings, WakeSettings
 
 
@@ -163,7 +164,7 @@ def make_watch(audio: AudioSettings) -> MicWatch:
 def make_turn_judge(settings: Settings, post: Post) -> TurnJudgeThread | None:
     """Who tells whether a turn sounds finished, where the device ends the turns."""
     turn = settings.turn
-    unused = not settings.service.device_ends_turns or turn.eagerness == "fixed"
+    unused = not device_ends_turns(settings) or turn.eagerness == "fixed"
     path = installed_model()
     if unused or turn.smart_turn == "off" or (turn.smart_turn == "auto" and path is None):
         return None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
+from device.capabilities import Capabilities
 from device.commands import ChoosePersona
 from device.core.tools import TOOLS
 from device.errors import ServiceError
 from device.events import ErrorKind
-from device.providers import create_codec, default_url
-from device.providers.base import Capabilities, Codec, SessionSpec, ToolSpec
+from device.providers import capabilities_of, create_codec, service_of
+from device.providers.base import Codec, SessionSpec, ToolSpec
 from device.secrets import Secret, load_key
 from device.settings import Settings
 
@@ -19,9 +19,12 @@ OFFLINE = "offline"
 
 def capabilities(settings: Settings) -> Capabilities:
     """What the configured service can do; needs neither key nor network."""
-    able = create_codec(settings.service.provider, SessionSpec(url="")).capabilities
-    # The built-in service speaks OpenAI's protocol, but says what it knows, not what it is told.
-    return able if settings.service.provider != OFFLINE else replace(able, says_on_request=False)
+    return capabilities_of(settings.service.provider)
+
+
+def device_ends_turns(settings: Settings) -> bool:
+    """``service.turn_detection``, as far as the service goes along with it."""
+    return capabilities(settings).device_ends_turns(settings.service.turn_detection)
 
 
 class SessionFactory:
@@ -59,7 +62,7 @@ class SessionFactory:
                 voice=self._persona.voice or service.voice,
                 instructions=self._persona.instructions or service.instructions,
                 language=service.language,
-                device_ends_turn=service.device_ends_turns,
+                device_ends_turn=device_ends_turns(self._settings),
                 transcription_model=service.transcription_model,
                 noise_reduction=service.noise_reduction,
                 vad_threshold=service.vad_threshold,
@@ -75,7 +78,7 @@ class SessionFactory:
         if service.url:
             return service.url
         if service.provider != OFFLINE:
-            return default_url(service.provider)
+            return service_of(service.provider).url
         url = self._offline_url()
         if not url:
             raise ServiceError(ErrorKind.NETWORK, "the offline service is still starting")

@@ -8,21 +8,39 @@ SIGHUP; the others need a restart.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
+from device.setting import setting
+from device.settings_services import (
+    Access,
+    AzureVoiceLiveSettings,
+    CartesiaSettings,
+    DeepgramSettings,
+    ElevenLabsSettings,
+    GeminiSettings,
+    OpenAILiveSettings,
+    OpenAIRealtimeSettings,
+    VapiSettings,
+    WiroAgentSettings,
+    WiroSettings,
+)
 
-def setting(
-    default: Any,
-    doc: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    choices: tuple[Any, ...] | None = None,
-    live: bool = False,
-) -> Any:
-    """A dataclass field with its documentation, bounds and liveness."""
-    metadata = {"doc": doc, "low": low, "high": high, "choices": choices, "live": live}
-    return field(default=default, metadata=metadata)
+PROVIDERS = (
+    "offline",
+    "openai_realtime",
+    "azure_openai",
+    "xai",
+    "openai_compatible",
+    "azure_voice_live",
+    "openai_live",
+    "wiro",
+    "wiro_agent",
+    "elevenlabs",
+    "gemini",
+    "deepgram",
+    "cartesia",
+    "vapi",
+)
+"""Names of the services, as they are configured; each but the first has a section of its own."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +93,11 @@ class VadSettings:
 
 @dataclass(frozen=True)
 class ServiceSettings:
-    provider: str = setting(
-        "offline", "the speech-to-speech service", choices=("offline", "openai_realtime")
+    provider: str = setting("offline", "the speech-to-speech service", choices=PROVIDERS)
+    fallback: tuple[str, ...] = setting(
+        (),
+        "who takes over, in this order, while it is out of reach, over its quota or too slow, e.g. "
+        '["gemini", "offline"]; how each is reached stands in the section of its name',
     )
     url: str = setting("", "WebSocket address; empty means the provider's own")
     model: str = setting("", "model name; empty means the provider's default")
@@ -115,13 +136,6 @@ class ServiceSettings:
     max_message_bytes: int = setting(
         4 * 1024 * 1024, "larger messages are refused", low=65536, high=64 * 1024 * 1024
     )
-
-    @property
-    def device_ends_turns(self) -> bool:
-        """``turn_detection``, resolved."""
-        if self.turn_detection == "auto":
-            return self.provider != "offline"
-        return self.turn_detection == "device"
 
 
 @dataclass(frozen=True)
@@ -362,3 +376,16 @@ class Settings:
     offline: OfflineSettings = field(default_factory=OfflineSettings)
     phrases: PhrasesSettings = field(default_factory=PhrasesSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    openai_realtime: OpenAIRealtimeSettings = field(default_factory=OpenAIRealtimeSettings)
+    azure_openai: Access = field(default_factory=Access)
+    xai: Access = field(default_factory=Access)
+    openai_compatible: Access = field(default_factory=Access)
+    azure_voice_live: AzureVoiceLiveSettings = field(default_factory=AzureVoiceLiveSettings)
+    openai_live: OpenAILiveSettings = field(default_factory=OpenAILiveSettings)
+    wiro: WiroSettings = field(default_factory=WiroSettings)
+    wiro_agent: WiroAgentSettings = field(default_factory=WiroAgentSettings)
+    elevenlabs: ElevenLabsSettings = field(default_factory=ElevenLabsSettings)
+    gemini: GeminiSettings = field(default_factory=GeminiSettings)
+    deepgram: DeepgramSettings = field(default_factory=DeepgramSettings)
+    cartesia: CartesiaSettings = field(default_factory=CartesiaSettings)
+    vapi: VapiSettings = field(default_factory=VapiSettings)

@@ -6,7 +6,7 @@ warmed up on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,11 +47,18 @@ class TwoOpinions(dict[str, float]):
 
 class LateScores(dict[str, float]):
     """Scores of an engine that is so much later than openWakeWord: what it says of a chunk
-    is taken for ``late_ms`` before, so that ``at_frame`` lies where the word ended."""
+    is taken for ``late_ms`` before, so that ``at_frame`` lies where the word ended.
+    ``late`` names the words that this is so of; None: all."""
 
-    def __init__(self, scores: Mapping[str, float], late_ms: int) -> None:
+    def __init__(
+        self, scores: Mapping[str, float], late_ms: int, late: Collection[str] | None = None
+    ) -> None:
         super().__init__(scores)
         self.late_ms = late_ms
+        self._late = late
+
+    def late_ms_of(self, word: str) -> int:
+        return self.late_ms if self._late is None or word in self._late else 0
 
 
 FIRST_SHARE, SECOND_SHARE = 0.6, 0.8
@@ -130,10 +137,10 @@ class WakeGate:
         first engine's.
         """
         seconds = scores.second if isinstance(scores, TwoOpinions) else {}
-        late_ms = scores.late_ms if isinstance(scores, LateScores) else 0
-        at_frame = max(0, end_frame - late_ms * self._rate_hz // 1000)
         detected = []
         for word, score in scores.items():
+            late_ms = scores.late_ms_of(word) if isinstance(scores, LateScores) else 0
+            at_frame = max(0, end_frame - late_ms * self._rate_hz // 1000)
             heard = self._words.setdefault(word, _Heard(deaf_until=end_frame))
             if self._enough(heard, score, seconds.get(word), end_frame):
                 self._add(heard, word, score, at_frame, end_frame)

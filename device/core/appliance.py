@@ -1,12 +1,12 @@
 """The core of the appliance: every decision, no I/O.
 
-Composes the conversation with the button's gestures, the timers, the health of
-the parts and the light. ``handle(event, now, wall)`` returns commands; nothing
-here reads a clock. Owned by the loop thread.
+Composes the conversation with the button's gestures, the timers, the health of the parts and
+the light. ``handle(event, now, wall)`` returns commands. Owned by the loop thread.
 """
 
 from __future__ import annotations
 
+from device.capabilities import Capabilities
 from device.commands import (
     CloseCapture,
     Command,
@@ -74,17 +74,17 @@ class Appliance:
         now: float,
         start_up: StartUp | None = None,
         *,
-        says_on_request: bool = False,
+        able: Capabilities,
     ) -> None:
         """``start_up``: the parts that will tell of themselves; None: none is waited for.
-        ``says_on_request``: the service says what ``RequestReply`` tells it to."""
+        ``able``: what the service can do that is configured first."""
         self._settings = settings
         self._start_up = start_up or StartUp()
         self._gestures = ButtonGestures(settings.board.hold_ms, settings.board.debounce_ms)
         self._timers = Timers()
         self._health = Health(settings.service.provider, now)
         self._toolbox = Toolbox(self._timers, settings.audio.volume_percent, self._health.facts)
-        self.conversation = Conversation(settings, self._toolbox, says_on_request=says_on_request)
+        self.conversation = Conversation(settings, self._toolbox, able)
         self._actions = wake_actions(settings.wake)
         self._running = True
         self._ring_sounds = False

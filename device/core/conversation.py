@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from device.capabilities import Capabilities
 from device.commands import (
     ChoosePersona,
     ClearInput,
@@ -61,10 +62,8 @@ WAKE_WORD_S = 1.5
 class Conversation(Interrupting):
     """One conversation after another. ``handle`` never raises on any event order."""
 
-    def __init__(
-        self, settings: Settings, toolbox: Toolbox, *, says_on_request: bool = False
-    ) -> None:
-        super().__init__(settings, toolbox, says_on_request=says_on_request)
+    def __init__(self, settings: Settings, toolbox: Toolbox, able: Capabilities) -> None:
+        super().__init__(settings, toolbox, able)
         self._actions = wake_actions(settings.wake)
         self._persona = ChoosePersona()
         self._handlers: dict[type, Callable[..., None]] = {
@@ -220,7 +219,7 @@ class Conversation(Interrupting):
             self._taken = True  # our own commit is answered
         if self.phase is not Phase.LISTENING:
             return
-        if self._service.device_ends_turns:
+        if self._device_ends_turns:
             self._report("commit_ignored", item_id=event.item_id)
         else:
             self._taken = True

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from device.settings import ServiceSettings
+from device.capabilities import Capabilities
 
 KEPT_S = 8.0
 """How long ago a turn may have begun to be said again: a second less than the ear keeps, for what
@@ -49,17 +49,23 @@ class Again(Enum):
     ANEW = auto()  #: neither: what is said now is a turn of its own
 
 
-def is_heard(service: ServiceSettings) -> bool:
+def is_heard(device_ends_turns: bool, able: Capabilities) -> bool:
     """Whether anything can come of what is said while an answer is awaited."""
-    return service.device_ends_turns or service.provider != "offline"
+    return device_ends_turns or able.reads_history
 
 
-def again(service: ServiceSettings, *, began_ago_s: float | None, answer_has_begun: bool) -> Again:
+def again(
+    device_ends_turns: bool,
+    able: Capabilities,
+    *,
+    began_ago_s: float | None,
+    answer_has_begun: bool,
+) -> Again:
     """``began_ago_s``: since the turn's first frame, None if that is not known."""
     kept = began_ago_s is not None and began_ago_s <= KEPT_S
-    if service.device_ends_turns and kept:
+    if device_ends_turns and kept:
         return Again.WHOLE
-    if service.provider == "offline":
+    if not able.reads_history:
         return Again.ANEW
     return Again.REST if answer_has_begun else Again.LATER
 

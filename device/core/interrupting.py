@@ -8,6 +8,7 @@ state machine.
 
 from __future__ import annotations
 
+from device.capabilities import Capabilities
 from device.commands import Command, Cue, DuckPlayback, GuardReply, PlayCue
 from device.core import going_on
 from device.core.bargein import PREROLL_MS, Act, BargeIn, Verdict
@@ -24,9 +25,7 @@ from device.settings import Settings
 class Interrupting(Listening):
     """Handlers of what is heard while a reply sounds or is awaited."""
 
-    def __init__(
-        self, settings: Settings, toolbox: Toolbox, *, says_on_request: bool = False
-    ) -> None:
+    def __init__(self, settings: Settings, toolbox: Toolbox, able: Capabilities) -> None:
         rate_hz = settings.audio.capture_rate_hz
         self._barge_in = BargeIn(settings.turn.barge_in, rate_hz)
         self._guarding = self._lowered = False
@@ -34,7 +33,7 @@ class Interrupting(Listening):
         self._heard: NearEndHeard | None = None  # the last that was told
         # From which frame and when, as soon as the reply can be called off.
         self._owed: tuple[int, float] | None = None
-        super().__init__(settings, toolbox, says_on_request=says_on_request)
+        super().__init__(settings, toolbox, able)
 
     def apply(self, settings: Settings) -> None:
         super().apply(settings)
@@ -108,7 +107,7 @@ class Interrupting(Listening):
     @property
     def _may_go_on(self) -> bool:
         again = self._went_on < going_on.MOST_TIMES
-        return self._just_ended and again and going_on.is_heard(self._service)
+        return self._just_ended and again and going_on.is_heard(self._device_ends_turns, self._able)
 
     def _costs_only_a_wait(self, heard: NearEndHeard) -> bool:
         """Whether to take ``heard`` for the rest of the turn, and be wrong, delays the answer and
@@ -119,13 +118,16 @@ class Interrupting(Listening):
         if not silent or not self._may_go_on or began is None:
             return False
         ago_s = heard.lasted_ms / 1000 + (heard.since_frame - began) / self._capture_rate_hz
-        how = going_on.again(self._service, began_ago_s=ago_s, answer_has_begun=False)
-        return self._service.device_ends_turns and how is not Again.ANEW
+        how = going_on.again(
+            self._device_ends_turns, self._able, began_ago_s=ago_s, answer_has_begun=False
+        )
+        return self._device_ends_turns and how is not Again.ANEW
 
     def _go_on(self, from_frame: int, began_at: float, now: float) -> None:
         began = self._turn_from
         how = going_on.again(
-            self._service,
+            self._device_ends_turns,
+            self._able,
             began_ago_s=now - began_at + (from_frame - began) / self._capture_rate_hz
             if began is not None
             else None,

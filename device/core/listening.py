@@ -95,7 +95,7 @@ class Listening(Linking):
         self._pause_lasts_from = float("inf")
         self._out += [RunVad(True), StartUplink(from_frame)]
         self._report("uplink_started", opened_by="going_on", from_frame=from_frame)
-        if self._service.device_ends_turns:
+        if self._device_ends_turns:
             self.deadlines.set("end_of_turn", now + HEARD_WITHIN_S)
         else:
             self.deadlines.set("no_speech", now + self._turn.no_speech_s)
@@ -164,7 +164,7 @@ class Listening(Linking):
             self._log.mark("speech_ended", now - quiet_s)
         if not self._speech_seen:  # its beginning was hidden by a sound of our own
             self._hear_speech(now)
-        if self._service.device_ends_turns:
+        if self._device_ends_turns:
             wait = self._end_of_turn.speech_ended(now - quiet_s)
             self.deadlines.set("end_of_turn", wait.end_at)
             self._quiet_from = event.at_frame

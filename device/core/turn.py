@@ -9,6 +9,7 @@ holds them together in ``conversation.py``.
 
 from __future__ import annotations
 
+from device.capabilities import Capabilities
 from device.commands import (
     AbandonTurn,
     CancelReply,
@@ -42,18 +43,15 @@ class TurnState:
     """State and shared moves. Handlers append to ``_out``; nothing here is called
     from outside the machine but ``apply`` and ``wants_reply``."""
 
-    def __init__(
-        self, settings: Settings, toolbox: Toolbox, *, says_on_request: bool = False
-    ) -> None:
-        """``says_on_request``: the service says what ``RequestReply`` tells it to."""
-        self._phrases = Phrasebook(settings.phrases, service_can=says_on_request)
+    def __init__(self, settings: Settings, toolbox: Toolbox, able: Capabilities) -> None:
+        """``able``: what the service can do that is configured first."""
+        self._able = able
+        self._phrases = Phrasebook(settings.phrases, service_can=able.says_on_request)
         self._sign = SlowReply(settings.turn)
         self._sign_said = ""  # a phrase that is a sign, until it was heard
         self._still_there = StillThere(settings.turn, ask=True, goodbye=True)
         self._company = Television(settings.turn)
-        # The built-in service answers what it did not understand with words of its own.
-        offline = settings.service.provider == "offline"
-        self._understood = Understood(service_says_so=offline)
+        self._understood = Understood(service_says_so=able.answers_nonsense)
         self._end_of_turn = EndOfTurn(settings.turn)
         self._reply_text = ""  # what the reply said, as far as is known
         self.apply(settings)
@@ -106,6 +104,10 @@ class TurnState:
         self._turn = settings.turn
         self._end_of_turn.apply(settings.turn)
         self._vad = settings.vad
+
+    @property
+    def _device_ends_turns(self) -> bool:
+        return self._able.device_ends_turns(self._service.turn_detection)
 
     def wants_reply(self, reply_id: str) -> bool:
         return self._replies.is_current(reply_id)

@@ -17,6 +17,7 @@ from device.audio.wakewords.models import (
 from device.doctor.check import Check, fail, ok, warn
 from device.errors import ParlorError
 from device.ports import VadEngine, WakeEngine
+from device.session import device_ends_turns
 from device.settings import Settings
 
 SMART_TURN_HINT = "run scripts/install-smart-turn, which needs the network"
@@ -85,7 +86,7 @@ def check_echo(load: Callable[[], object]) -> Check:
 def check_turn_end(settings: Settings, installed: Path | None) -> Check:
     """Who tells that a turn is over."""
     name, turn = "end of turn", settings.turn
-    if not settings.service.device_ends_turns:
+    if not device_ends_turns(settings):
         return ok(name, "told by the service")
     if turn.eagerness == "fixed" or turn.smart_turn == "off":
         return ok(name, "told by silence")

@@ -2,51 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from device.capabilities import Capabilities
 from device.errors import ConfigError
-from device.providers.base import Codec, SessionSpec
-from device.providers.openai_realtime import DEFAULT_MODEL, OpenAIRealtime
+from device.providers import openai_realtime
+from device.providers.base import Codec, Service, SessionSpec
 
-__all__ = ["PROVIDERS", "create_codec", "default_url"]
+__all__ = ["SERVICES", "capabilities_of", "create_codec", "service_of"]
 
-PROVIDERS = ("offline", "openai_realtime")
+SERVICES: Mapping[str, Service] = {
+    "offline": openai_realtime.OFFLINE,
+    "openai_realtime": openai_realtime.SERVICE,
+}
 
-#: The offline service has one model; the protocol wants one to be named.
-OFFLINE_MODEL = "parlor-offline"
+
+def service_of(provider: str) -> Service:
+    """Raises :class:`ConfigError`: nobody here speaks to ``provider``."""
+    try:
+        return SERVICES[provider]
+    except KeyError:
+        raise ConfigError(
+            f"unknown provider {provider!r}", key="service.provider", hint=f"one of {[*SERVICES]}"
+        ) from None
 
 
 def create_codec(provider: str, spec: SessionSpec) -> Codec:
-    """A fresh codec for one attempt.
-
-    Raises:
-        ConfigError: nobody here speaks to ``provider``.
-    """
-    match provider:
-        case "openai_realtime":
-            return OpenAIRealtime(spec, DEFAULT_MODEL)
-        case "offline":
-            return OpenAIRealtime(spec, OFFLINE_MODEL)
-        case _:
-            raise _unknown(provider)
+    """A fresh codec for one attempt. Raises :class:`ConfigError` as :func:`service_of`."""
+    return service_of(provider).make(spec)
 
 
-def default_url(provider: str, *, offline_port: int = 0) -> str:
-    """The WebSocket address when the owner gives none.
-
-    ``offline_port`` is the loopback port on which the built-in service listens.
-
-    Raises:
-        ConfigError: nobody here speaks to ``provider``.
-    """
-    match provider:
-        case "openai_realtime":
-            return "wss://api.openai.com/v1/realtime"
-        case "offline":
-            return f"ws://127.0.0.1:{offline_port}/v1/realtime"
-        case _:
-            raise _unknown(provider)
-
-
-def _unknown(provider: str) -> ConfigError:
-    return ConfigError(
-        f"unknown provider {provider!r}", key="service.provider", hint=f"one of {PROVIDERS}"
-    )
+def capabilities_of(provider: str) -> Capabilities:
+    """What the service can do; needs neither key nor network. Raises :class:`ConfigError`."""
+    return service_of(provider).able

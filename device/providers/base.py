@@ -29,6 +29,18 @@ And the codec obeys these:
    After ``AbandonTurn`` the same holds of a turn that was committed, by whom ever, and of every
    reply that had been asked for or promised and had not begun.
 
+6. Every reply is about a turn that was committed, a ``RequestReply`` or tool results; what a
+   service says unasked (a greeting) is a reply like any other, which the core may cancel.
+7. ``TurnCommitted`` comes before the ReplyStarted that answers it. Where a service says nothing
+   of turns (``tells_turns``), it comes with the first sign that it took one: the user's
+   transcript, or the answer.
+8. After ``CancelReply`` nothing of that reply is emitted but its ReplyDone, however late the
+   service's audio of it comes.
+9. A service that wants sound without a gap is kept supplied by the codec: silence while the
+   device sends nothing (``silence.py``), paced by ``deadline``, for a bounded time.
+10. ``ReplyInterrupted`` says that the service has broken off its reply because it hears the
+   user; ReplyDone("cancelled") follows.
+
 A service with a hand-shake over HTTP answers ``start`` with ``HttpRequest`` and
 ``http_answered`` with ``Connect``. One with a keep-alive of its own sets
 ``deadline`` and answers ``timeout`` with a frame. One that wants a farewell
@@ -38,28 +50,13 @@ answered (the driver waits for a bounded time).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
+from device.capabilities import Capabilities
 from device.commands import ServiceCommand
 from device.events import ErrorKind, Event
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a service can do; the core makes up for what it cannot."""
-
-    uplink_rate_hz: int
-    downlink_rate_hz: int
-    detects_turns: bool
-    truncates: bool
-    calls_tools: bool
-    transcribes_user: bool
-    says_on_request: bool = False  #: ``RequestReply`` has its own voice say what we ask for
-    prefers: str = "echo_cancelled"  #: the uplink's sound: raw, echo_cancelled or cleaned
-    resumes: bool = False
-    session_cap_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +69,18 @@ class ToolSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """Something that was said in the conversation before this session. ``by`` is ``user`` or
+    ``assistant``."""
+
+    by: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionSpec:
-    """What the owner wants of a session, in no service's words."""
+    """What the owner wants of a session, in no service's words. ``options`` are those of the
+    service's own section (``settings_services.py``), by name."""
 
     url: str
     key: str = field(default="", repr=False)
@@ -90,6 +97,10 @@ class SessionSpec:
     handshake_timeout_s: float = 8.0
     reply_timeout_s: float = 15.0
     tools: Sequence[ToolSpec] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    secret: str = field(default="", repr=False)  #: the second half of a key that has two
+    history: Sequence[Said] = ()  #: what the conversation was about, oldest first
+    resume: str = field(default="", repr=False)  #: the handle of ``SessionResumable``
 
 
 # --- outputs ----------------------------------------------------------------
@@ -212,3 +223,15 @@ class Codec(Protocol):
         ...
 
     def closed(self, code: int, reason: str, now: float) -> list[Output]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An entry of the registry (``providers/__init__.py``). ``url`` is where it is found when
+    the owner gives no address, empty where only the owner can know; ``able`` what it is
+    expected to be able to do, before any session; ``keyed``: it wants a key."""
+
+    make: Callable[[SessionSpec], Codec]
+    able: Capabilities
+    url: str = ""
+    keyed: bool = True

@@ -28,8 +28,8 @@ from device.events import (
 )
 from device.providers import openai_frames as frames
 from device.providers.base import AskFence, Emit, Note, Output, SendFrame, SessionSpec
+from device.providers.faults import Explainer, Fault
 from device.providers.openai_barrier import Barrier
-from device.providers.openai_errors import Explainer, Fault
 from device.providers.openai_responses import Responses
 from device.providers.openai_wire import Message
 

@@ -27,9 +27,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 from urllib.parse import urlsplit
 
+from device.capabilities import Capabilities
 from device.commands import (
     AbandonTurn,
     AppendAudio,
@@ -49,20 +51,21 @@ from device.events import (
 from device.providers import openai_frames as frames
 from device.providers.backlog import Backlog
 from device.providers.base import (
-    Capabilities,
     Connect,
     Disconnect,
     Emit,
     Note,
     Output,
     SendFrame,
+    Service,
     SessionSpec,
 )
+from device.providers.faults import Explainer, Fault
 from device.providers.openai_barrier import Barrier
-from device.providers.openai_errors import Explainer, Fault
 from device.providers.openai_input import UserInput
 from device.providers.openai_responses import Responses
-from device.providers.openai_wire import Malformed, Message, mapping, parse, text
+from device.providers.openai_wire import Message, parse
+from device.providers.wire import Malformed, mapping, text
 
 DEFAULT_MODEL = "gpt-realtime-2.1"
 SESSION_CAP_S = 3600.0
@@ -351,6 +354,25 @@ class OpenAIRealtime:
     def _next_id(self) -> str:
         self._ids += 1
         return f"parlor_{self._ids}"
+
+
+#: The offline service has one model; the protocol wants one to be named. It answers what it
+#: did not understand in words of its own, and each question for itself.
+OFFLINE_MODEL = "parlor-offline"
+
+SERVICE = Service(OpenAIRealtime, CAPABILITIES, "wss://api.openai.com/v1/realtime")
+OFFLINE = Service(
+    lambda spec: OpenAIRealtime(spec, OFFLINE_MODEL),
+    replace(
+        CAPABILITIES,
+        best_ends_turns=True,  # it is here, too, and quicker for short commands
+        reads_history=False,
+        answers_nonsense=True,
+        says_on_request=False,  # it says what it knows, not what it is told
+        session_cap_s=None,
+    ),
+    keyed=False,
+)
 
 
 def _is_loopback(host: str) -> bool:

@@ -20,11 +20,12 @@ from device.events import (
 )
 from device.providers import openai_frames as frames
 from device.providers.base import Emit, Note, Output, SendFrame, SessionSpec
+from device.providers.faults import Explainer, Fault
 from device.providers.openai_barrier import Barrier
-from device.providers.openai_errors import Explainer, Fault
 from device.providers.openai_promises import Promises
 from device.providers.openai_replies import Item, Reply, ReplyLedger
-from device.providers.openai_wire import Message, flatten_numbers, mapping, objects, text
+from device.providers.openai_wire import Message
+from device.providers.wire import flatten_numbers, mapping, objects, text
 
 _STATUSES = ("completed", "cancelled", "failed", "incomplete")
 _BUSY = "conversation_already_has_active_response"

@@ -10,7 +10,18 @@ import pytest
 
 DEVICE = Path(__file__).resolve().parents[2] / "device"
 
-VOCABULARY = {"events", "kinds", "commands", "ports", "errors", "settings"}
+VOCABULARY = {
+    "capabilities",
+    "commands",
+    "errors",
+    "events",
+    "events_service",
+    "kinds",
+    "ports",
+    "setting",
+    "settings",
+    "settings_services",
+}
 PURE = {"core", "audio", "providers"}
 #: Each layer may import those named, itself, and the vocabulary.
 MAY_IMPORT = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from device.commands import AbandonTurn, Command, Cue, PlayCue, RequestReply, SpeakPhrase, StopCue
-from device.core.appliance import Appliance
 from device.core.company import UNPAUSED_AT_ONCE_S
 from device.core.phases import Phase
 from device.events import (
@@ -25,7 +24,7 @@ from device.events import (
     TurnCommitted,
     UserTranscript,
 )
-from tests.core.story import Story, wake
+from tests.core.story import UNTOLD, Story, wake
 
 ONLINE: dict[str, object] = {"provider": "openai_realtime"}
 
@@ -159,7 +158,6 @@ def test_an_answer_to_the_question_whether_somebody_is_there_goes_on() -> None:
 
 def test_the_service_asks_in_its_own_voice_where_it_can() -> None:
     story = Story(service=ONLINE)
-    story.core = Appliance(story.settings, story.now, says_on_request=True)
     story.thinking()
     answered(story, "Shall I set a timer?")
     said = story.passes(8.1)
@@ -198,7 +196,7 @@ def test_the_button_silences_the_question() -> None:
 
 
 def test_a_sentence_without_words_is_not_guessed_at() -> None:
-    story = Story(service=ONLINE).listening()
+    story = Story(service=ONLINE, able=UNTOLD).listening()
     speaks(story, 2.0)
     said = story.happens(UserTranscript("", final=True, item_id="item-user"))
     assert phrases(said) == ["Sorry, I did not understand that."]
@@ -212,14 +210,14 @@ def test_a_sentence_without_words_is_not_guessed_at() -> None:
 
 
 def test_a_cough_is_not_apologised_for() -> None:
-    story = Story(service=ONLINE).listening()
+    story = Story(service=ONLINE, able=UNTOLD).listening()
     speaks(story, 0.3)
     assert phrases(story.happens(UserTranscript("", final=True, item_id="item-user"))) == []
     assert story.phase is Phase.THINKING
 
 
 def test_a_reply_that_has_begun_is_let_through() -> None:
-    story = Story(service=ONLINE).listening()
+    story = Story(service=ONLINE, able=UNTOLD).listening()
     speaks(story, 2.0)
     story.happens(ReplyStarted("r1"), ReplyAudioReceived("r1", "i1", 100.0))
     assert phrases(story.happens(UserTranscript("", final=True, item_id="item-user"))) == []

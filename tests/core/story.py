@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from device.capabilities import Capabilities
 from device.commands import Command, Report, ShowLight, StartUplink
 from device.core.appliance import Appliance
 from device.core.phases import Phase
@@ -24,22 +25,28 @@ from device.events import (
     TurnCommitted,
     WakeDetected,
 )
+from device.providers import capabilities_of
+from device.session import capabilities
 from device.settings import ServiceSettings, Settings
 
 WALL = 1_800_000_000.0
 
 
+#: A service on the network that cannot be told what to say.
+UNTOLD = replace(capabilities_of("openai_realtime"), says_on_request=False)
+
+
 class Story:
     """Drives an appliance's core with its own clock; deadlines are met on the way."""
 
-    def __init__(self, *, says_on_request: bool = False, **sections: dict[str, object]) -> None:
+    def __init__(self, *, able: Capabilities | None = None, **sections: dict[str, object]) -> None:
         # The service ends the turns, unless a story says otherwise: then each step has an event.
         settings = replace(Settings(), service=ServiceSettings(turn_detection="service"))
         for name, values in sections.items():
             settings = replace(settings, **{name: replace(getattr(settings, name), **values)})
         self.settings = settings
         self.now = 100.0
-        self.core = Appliance(settings, self.now, says_on_request=says_on_request)
+        self.core = Appliance(settings, self.now, able=able or capabilities(settings))
         self.said: list[Command] = list(self.core.begin(self.now))
 
     @property

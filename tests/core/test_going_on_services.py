@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from device.audio.hearing import PREROLL_MS as EAR_KEEPS_MS
@@ -37,6 +35,7 @@ from device.events import (
     UplinkStopped,
     UserTranscript,
 )
+from device.providers import capabilities_of
 from tests.core.cut_off import (
     AGAIN_AT,
     PAUSE_AT,
@@ -176,5 +175,6 @@ def test_the_ear_keeps_all_that_may_be_said_again() -> None:
 def test_how_a_turn_is_taken_up_again(
     provider: str, detection: str, ago_s: float | None, begun: bool, how: Again
 ) -> None:
-    service = replace(Story().settings.service, provider=provider, turn_detection=detection)
-    assert again(service, began_ago_s=ago_s, answer_has_begun=begun) is how
+    able = capabilities_of(provider)
+    ends = able.device_ends_turns(detection)
+    assert again(ends, able, began_ago_s=ago_s, answer_has_begun=begun) is how

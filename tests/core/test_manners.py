@@ -32,7 +32,7 @@ from device.events import (
     TurnCommitted,
     UserTranscript,
 )
-from tests.core.story import Story, wake
+from tests.core.story import UNTOLD, Story, wake
 
 REMOTE = {"provider": "openai_realtime"}
 
@@ -220,7 +220,7 @@ def test_nor_is_one_that_never_answers() -> None:
 
 
 def test_a_service_that_can_says_it_in_its_own_voice() -> None:
-    story = Story(service=REMOTE, says_on_request=True)
+    story = Story(service=REMOTE)
     asked(story)
     commands = story.passes(8.1)
     (request,) = [c for c in commands if isinstance(c, RequestReply)]
@@ -249,7 +249,7 @@ def spoke_at_length(story: Story) -> None:
 
 
 def test_an_answer_to_nothing_is_given_up_and_it_says_so() -> None:
-    story = Story(service=REMOTE)
+    story = Story(service=REMOTE, able=UNTOLD)
     spoke_at_length(story)
     story.happens(ReplyStarted("r1"))
     commands = story.happens(UserTranscript("[inaudible]", True, "u"))
@@ -260,27 +260,27 @@ def test_an_answer_to_nothing_is_given_up_and_it_says_so() -> None:
 
 
 def test_an_answer_that_was_asked_for_and_has_not_begun_is_given_up_too() -> None:
-    story = Story(service=REMOTE)
+    story = Story(service=REMOTE, able=UNTOLD)
     spoke_at_length(story)
     assert AbandonTurn() in story.happens(UserTranscript("", True, "u"))
 
 
 def test_a_reply_that_is_on_its_way_is_not_taken_away() -> None:
-    story = Story(service=REMOTE)
+    story = Story(service=REMOTE, able=UNTOLD)
     spoke_at_length(story)
     story.happens(ReplyStarted("r1"), ReplyAudioReceived("r1", "i1", 200.0))
     assert phrases(story.happens(UserTranscript("", True, "u"))) == []
 
 
 def test_words_are_answered() -> None:
-    story = Story(service=REMOTE)
+    story = Story(service=REMOTE, able=UNTOLD)
     spoke_at_length(story)
     assert phrases(story.happens(UserTranscript("What time is it?", True, "u"))) == []
     assert story.phase is Phase.THINKING
 
 
 def test_the_transcript_of_an_earlier_turn_does_not_give_up_this_one() -> None:
-    story = Story(service=REMOTE)
+    story = Story(service=REMOTE, able=UNTOLD)
     spoke_at_length(story)
     story.happens(wake(90_000), SpeechStarted(95_000))
     story.passes(2.0)

@@ -15,6 +15,7 @@ from device.events import (
     SpeechStarted,
     Tick,
 )
+from device.session import capabilities
 from device.settings import Settings
 from tests.core.story import WALL, Story, reports, wake
 
@@ -55,12 +56,12 @@ def test_it_is_not_deaf_a_turn_goes_on_and_another_can_begin() -> None:
 
 def test_ready_does_not_wait_for_it_but_names_what_was_told_by_then() -> None:
     parts = frozenset(Part) - {Part.ARRAY}
-    core = Appliance(Settings(), 100.0, StartUp(parts, 102.5))
+    core = Appliance(Settings(), 100.0, StartUp(parts, 102.5), able=capabilities(Settings()))
     for part in parts:
         core.handle(PartReady(part), 100.0, WALL)
     assert core.started
     assert core.named_states == ()
-    core = Appliance(Settings(), 100.0, StartUp(parts, 102.5))
+    core = Appliance(Settings(), 100.0, StartUp(parts, 102.5), able=capabilities(Settings()))
     core.handle(FAULTY, 100.0, WALL)
     core.handle(Tick(), 102.5, WALL)
     assert "microphone faulty" in core.named_states

@@ -19,6 +19,7 @@ from device.events import (
     PartReady,
     Tick,
 )
+from device.session import capabilities
 from device.settings import Settings
 from tests.core.story import WALL, reports
 
@@ -31,7 +32,9 @@ class Start:
 
     def __init__(self, parts: frozenset[Part] = EVERY_PART) -> None:
         self.now = 100.0
-        self.core = Appliance(Settings(), self.now, StartUp(parts, LIMIT))
+        self.core = Appliance(
+            Settings(), self.now, StartUp(parts, LIMIT), able=capabilities(Settings())
+        )
         self.said: list[Command] = list(self.core.begin(self.now))
 
     def happens(self, *events: Event) -> None:

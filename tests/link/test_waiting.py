@@ -28,6 +28,7 @@ from device.mailbox import Mailbox
 from device.providers.base import SessionSpec
 from device.providers.openai_realtime import OpenAIRealtime
 from device.runtime import Runtime
+from device.session import capabilities
 from device.settings import ServiceSettings, Settings
 from tests.link.rig import (
     QUICK,
@@ -91,7 +92,7 @@ def test_a_service_that_appears_late_hears_the_whole_question() -> None:
             tuning=QUICK,
         )
         playback, timeline = FakePlayback(mailbox.post), FakeTimeline()
-        core = Appliance(settings, SystemClock().monotonic())
+        core = Appliance(settings, SystemClock().monotonic(), able=capabilities(settings))
         runtime = Runtime(
             core,
             mailbox=mailbox,

@@ -9,15 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.providers.openai_wire import (
-    LEGACY_NAMES,
-    SLICE,
-    Malformed,
-    Message,
-    decode_base64,
-    flatten_numbers,
-    parse,
-)
+from device.providers.openai_wire import LEGACY_NAMES, Message, parse
+from device.providers.wire import SLICE, Malformed, decode_base64, flatten_numbers
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -7,13 +7,21 @@ from pathlib import Path
 import pytest
 
 from device.errors import ConfigError
-from device.providers import PROVIDERS, create_codec, default_url
+from device.providers import SERVICES, create_codec, service_of
 from device.providers.base import Codec, Connect, SessionSpec
+from device.settings import PROVIDERS, Settings
+
+OURS = ("offline", "openai_realtime")
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_service_can_be_configured_and_has_a_section() -> None:
+    assert tuple(SERVICES) == PROVIDERS
+    assert all(hasattr(Settings(), provider) for provider in PROVIDERS)
+
+
+@pytest.mark.parametrize("provider", OURS)
 def test_every_provider_has_a_codec_and_an_address(provider: str) -> None:
-    url = default_url(provider, offline_port=4711)
+    url = service_of(provider).url or "ws://127.0.0.1:4711/v1/realtime"
     codec: Codec = create_codec(provider, SessionSpec(url=url))
     (connect,) = codec.start(0.0)
     assert isinstance(connect, Connect)
@@ -26,7 +34,7 @@ def test_an_unknown_provider_is_refused() -> None:
     with pytest.raises(ConfigError, match="nobody"):
         create_codec("nobody", SessionSpec(url=""))
     with pytest.raises(ConfigError, match="nobody"):
-        default_url("nobody")
+        service_of("nobody")
 
 
 def test_codecs_do_no_input_or_output() -> None:

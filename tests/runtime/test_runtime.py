@@ -54,6 +54,7 @@ from device.fakes import (
 )
 from device.mailbox import Mailbox
 from device.runtime import Runtime
+from device.session import capabilities
 from device.settings import Settings
 
 
@@ -74,7 +75,7 @@ class House:
         self.statuses: list[str] = []
         self.ready: list[tuple[str, ...]] = []
         start_up = StartUp(parts, self.clock.now + 2.5)
-        self.core = Appliance(Settings(), self.clock.now, start_up)
+        self.core = Appliance(Settings(), self.clock.now, start_up, able=capabilities(Settings()))
         for event in before:
             self.mailbox.post(event)
         self.runtime = Runtime(

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from device.audio.wakewords.micro_models import MicroModel, find_micro_models
-from device.audio.wakewords.models import WakeModel, find_wake_models, is_own
+from device.audio.wakewords.models import (
+    MICRO_PRETRAINED,
+    WakeModel,
+    find_wake_models,
+    is_own,
+    word_name,
+)
 from device.settings import WakeSettings
 
 
@@ -20,6 +26,16 @@ def second_models(wake: WakeSettings) -> tuple[MicroModel, ...]:
     if listens_alone(wake):
         return find_micro_models(wake.words)
     return find_micro_models(confirmed_words(wake.words)) if wake.confirm else ()
+
+
+def noise_models(wake: WakeSettings) -> tuple[MicroModel, ...]:
+    """microWakeWord's, of the words that it is to find as well where it is loud
+    (``wakewords/noise.py``): those that both know. None where it listens anyway. Raises
+    ModelError."""
+    if listens_alone(wake) or wake.confirm:
+        return ()
+    common = [word for word in confirmed_words(wake.words) if word_name(word) in MICRO_PRETRAINED]
+    return find_micro_models(common)
 
 
 def wake_models(wake: WakeSettings) -> tuple[WakeModel, ...]:

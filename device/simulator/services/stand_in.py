@@ -21,6 +21,7 @@ from device.simulator.services.brain import Brain
 from device.simulator.services.line import Data, Line, Trouble
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+POLL_S = 0.02  #: how soon the plain HTTP server notices that it is to stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class StandIn(ABC):
         self.port = next(iter(self._server.sockets)).getsockname()[1]
         self._desk = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _desk_of(self))
         self.http_port = self._desk.server_address[1]
-        threading.Thread(target=self._desk.serve_forever, daemon=True).start()
+        threading.Thread(target=self._desk.serve_forever, args=(POLL_S,), daemon=True).start()
 
     async def stop(self) -> None:
         """Close every connection and both ports."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.events import ErrorKind
-from device.providers.openai_errors import Explainer
+from device.providers.faults import Explainer
 
 KEY = "sk-verysecretkey123"
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from device.events import ErrorKind
-from device.providers.openai_wire import mapping, text
+from device.providers.wire import mapping, text
 
 #: Looked for in order; the first that occurs decides.
 _WORDS: tuple[tuple[str, ErrorKind, bool], ...] = (

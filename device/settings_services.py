@@ -1,0 +1,184 @@
+"""What each service can be told beyond ``[service]``: one section a service, by its name.
+
+``[service]`` holds what all services understand, for the one that is configured first; the
+sections here hold what only one of them understands, and how the others of ``service.fallback``
+are reached. Empty or 0 leaves a choice to the service. Pure data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from device.setting import setting
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a service is reached: for the first one ``[service]`` comes before it."""
+
+    url: str = setting("", "address of this service; empty: service.url, or its own")
+    model: str = setting("", "model name; empty: service.model, or the service's default")
+    voice: str = setting("", "voice; empty: service.voice, or the service's default")
+    key_name: str = setting("", "systemd credential with its key; empty: service.key_name")
+    key_file: str = setting("", "file that holds its key; empty: service.key_file")
+    key_command: str = setting(
+        "",
+        "program that prints a short-lived key (or signed address), as text or as JSON with "
+        '"value" and "expires_at"; it runs as the parlor user',
+    )
+    key_url: str = setting(
+        "", "HTTPS address of yours that answers a POST with such a key; instead of key_command"
+    )
+
+
+@dataclass(frozen=True)
+class OpenAIRealtimeSettings(Access):
+    """Also for azure_openai, xai and openai_compatible, as far as they understand it."""
+
+    service_vad: str = setting(
+        "server_vad",
+        "where the service ends turns: by silence, or by what was said",
+        choices=("server_vad", "semantic_vad"),
+    )
+    eagerness: str = setting(
+        "auto", "semantic_vad: how soon", choices=("auto", "low", "medium", "high")
+    )
+    speed: float = setting(1.0, "of the voice", low=0.25, high=1.5)
+    max_output_tokens: int = setting(0, "longest reply; 0: no limit", low=0, high=4096)
+    reasoning_effort: str = setting(
+        "",
+        "gpt-realtime-2 and later: how long it thinks",
+        choices=("", "minimal", "low", "medium", "high", "xhigh"),
+    )
+    truncation: str = setting(
+        "auto",
+        "what happens when the conversation is too long: auto, disabled, or the part that is "
+        'kept, e.g. "0.8"',
+    )
+    tracing: bool = setting(False, "let the service keep traces of the sessions")
+    safety_identifier: str = setting("", "a stable name of this device's users, without meaning")
+    organization: str = setting("", "whose account")
+    project: str = setting("", "of that account")
+    noise_reduction_strength: float = setting(1.0, "of service.noise_reduction", low=0, high=1)
+    transcription_prompt: str = setting("", "words that help the transcript")
+    transcription_keywords: tuple[str, ...] = setting((), "names that may be said")
+    mcp_servers: tuple[str, ...] = setting(
+        (), 'tool servers that the service asks itself: ["label: https://address"]'
+    )
+    mcp_approval: str = setting(
+        "never",
+        "calls of those servers: never ask (they may), or always refuse those not in mcp_allowed",
+        choices=("never", "always"),
+    )
+    mcp_allowed: tuple[str, ...] = setting((), "tools of theirs that may run when asked")
+
+
+@dataclass(frozen=True)
+class AzureVoiceLiveSettings(Access):
+    api_version: str = setting("2026-04-10", "of the service")
+    service_vad: str = setting(
+        "azure_semantic_vad",
+        "where the service ends turns",
+        choices=(
+            "server_vad",
+            "azure_semantic_vad",
+            "azure_semantic_vad_en",
+            "azure_semantic_vad_multilingual",
+        ),
+    )
+    voice_type: str = setting(
+        "azure-standard", "kind of service.voice", choices=("azure-standard", "openai")
+    )
+    noise_reduction: bool = setting(True, "the service's deep noise suppression")
+    echo_cancellation: bool = setting(False, "the service's, beside the device's own")
+
+
+@dataclass(frozen=True)
+class OpenAILiveSettings(Access):
+    delegation: bool = setting(True, "let the model ask the device's tools")
+
+
+@dataclass(frozen=True)
+class WiroSettings(Access):
+    secret_name: str = setting(
+        "", "systemd credential with the API secret, for projects with signatures; empty: none"
+    )
+    chunk_ms: int = setting(200, "microphone audio in one message", low=20, high=400)
+    first_message: str = setting("", "ElevenLabs models: said first")
+    tts_model_id: str = setting("", "ElevenLabs models")
+    turn_eagerness: str = setting("", "ElevenLabs models", choices=("", "low", "normal", "high"))
+    turn_timeout_s: int = setting(0, "ElevenLabs models; 0: theirs", low=0, high=60)
+    silence_end_s: int = setting(
+        0, "ElevenLabs models end a session after so much silence; 0: theirs", low=0, high=3600
+    )
+    max_duration_s: int = setting(
+        0, "ElevenLabs models end a session after so long; 0: theirs", low=0, high=7200
+    )
+    speed: float = setting(0.0, "of the voice; 0: the model's", low=0, high=2)
+    stability: float = setting(0.0, "of the voice; 0: the model's", low=0, high=1)
+    similarity_boost: float = setting(0.0, "of the voice; 0: the model's", low=0, high=1)
+    text_temperature: float = setting(0.0, "PersonaPlex; 0: the model's", low=0, high=2)
+    topk_audio: int = setting(0, "PersonaPlex; 0: the model's", low=0, high=5000)
+    topk_text: int = setting(0, "PersonaPlex; 0: the model's", low=0, high=5000)
+    seed: int = setting(-1, "PersonaPlex; -1: the model's", low=-1, high=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class WiroAgentSettings(Access):
+    agent: str = setting("", "useragentguid of the agent")
+
+
+@dataclass(frozen=True)
+class ElevenLabsSettings(Access):
+    agent_id: str = setting("", "the agent, from its page")
+    signed: bool = setting(False, "a private agent: ask for a signed address with the key")
+    override_prompt: bool = setting(
+        False, "send service.instructions; the agent's security settings must allow it"
+    )
+    override_voice: bool = setting(False, "send the voice; the agent must allow it")
+    override_language: bool = setting(False, "send the language; the agent must allow it")
+    override_first_message: bool = setting(
+        False, "ask the agent to say nothing first; the agent must allow it"
+    )
+    environment: str = setting("", "of the agent")
+    user_id: str = setting("", "a stable name of this device's users, without meaning")
+
+
+@dataclass(frozen=True)
+class GeminiSettings(Access):
+    api_version: str = setting("v1beta", "in the address")
+    temperature: float = setting(-1.0, "-1: the model's", low=-1, high=2)
+    thinking_level: str = setting(
+        "", "how long it thinks", choices=("", "minimal", "low", "medium", "high")
+    )
+    google_search: bool = setting(False, "let the model search")
+    proactive_audio: bool = setting(False, "let the model stay silent when not spoken to")
+    compression: bool = setting(True, "compress a long conversation instead of ending it")
+    start_sensitivity: str = setting(
+        "", "where the service ends turns", choices=("", "HIGH", "LOW")
+    )
+    end_sensitivity: str = setting("", "where the service ends turns", choices=("", "HIGH", "LOW"))
+
+
+@dataclass(frozen=True)
+class DeepgramSettings(Access):
+    agent: str = setting("", "id of a stored agent configuration; empty: the settings here")
+    listen_model: str = setting("nova-3", "recogniser; flux models end turns by what was said")
+    think_provider: str = setting("open_ai", "who thinks")
+    think_model: str = setting("gpt-4o-mini", "its model")
+    temperature: float = setting(-1.0, "-1: the model's", low=-1, high=2)
+    keyterms: tuple[str, ...] = setting((), "names that may be said")
+    mip_opt_out: bool = setting(True, "the audio is not used for training")
+
+
+@dataclass(frozen=True)
+class CartesiaSettings(Access):
+    agent_id: str = setting("", "the Line agent")
+    api_version: str = setting("2025-04-16", "sent with the hand-shake")
+    rate_hz: int = setting(24000, "of the audio, both ways", choices=(16000, 24000, 44100))
+
+
+@dataclass(frozen=True)
+class VapiSettings(Access):
+    assistant_id: str = setting("", "the assistant")
+    rate_hz: int = setting(16000, "of the audio, both ways", low=8000, high=48000)
