@@ -45,7 +45,7 @@ from device.hearing_factory import make_hearing, make_turn_judge, make_wake_engi
 from device.mailbox import Mailbox
 from device.ports import Panel, Timeline
 from device.runtime import Runtime
-from device.session import OFFLINE, SessionFactory, capabilities
+from device.session import OFFLINE, SessionFactory, capabilities, services
 from device.voice.engines import create_synthesiser
 
 log = logging.getLogger(__name__)
@@ -125,6 +125,7 @@ class App:
             environ,
             lambda: self._local_service.url if self._local_service else "",
             mask.register,
+            lambda: self._core.conversation.said(self._clock.monotonic()),
         )
         self._link = WebSocketLink(
             codec_factory=sessions,
@@ -133,6 +134,8 @@ class App:
             rng=rng,
             settings=settings.service,
             uplink_rate_hz=rates.uplink_rate_hz,
+            downlink_rate_hz=rates.downlink_rate_hz,
+            service=lambda: sessions.service,
         )
         self._core = Appliance(settings, self._began, self._start_up(), able=rates)
         self._runtime = Runtime(
@@ -146,7 +149,7 @@ class App:
             phrases=self._phrases,
             timeline=self._timeline,
             downlink_rate_hz=rates.downlink_rate_hz,
-            choose_persona=sessions.choose,
+            sessions=sessions,
             show_status=self._notifier.status,
             tell_ready=self._on_ready,
         )
@@ -183,7 +186,7 @@ class App:
         return StartUp(frozenset(Part) - silent, self._began + START_S)
 
     def _make_local_service(self, rng: random.Random) -> LocalService | None:
-        if self._settings.service.provider != OFFLINE:
+        if OFFLINE not in services(self._settings):
             return None
         arguments = ["--port", str(self._settings.offline.port), "--exit-with-parent"]
         if self._config_path is not None:

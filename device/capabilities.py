@@ -27,6 +27,8 @@ class Capabilities:
     prefers: str = "echo_cancelled"  #: the uplink's sound: raw, echo_cancelled or cleaned
     resumes: bool = False  #: a session can be taken up again on another connection
     session_cap_s: float | None = None  #: it ends every session after so long
+    parallel_sessions: bool = True  #: the next one may be opened before this one is closed
+    opens_within_s: float = 2.5  #: where that takes longer, something is wrong
     tells_usage: bool = False  #: tokens, seconds or a price come with each turn
 
     def device_ends_turns(self, turn_detection: str) -> bool:

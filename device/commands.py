@@ -189,6 +189,31 @@ class ChoosePersona:
 
 
 @dataclass(frozen=True, slots=True)
+class ChooseService:
+    """Whom the sessions are opened with from now on; the link is told what becomes of the
+    one that is."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchLink:
+    """Give up the session or the attempt under way, and open one with whom was chosen. What
+    was kept of a turn is kept, and the audio that waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareSuccessor:
+    """Open the session that will follow the one that is open, beside it; answered by
+    ``SuccessorReady`` or ``SuccessorFailed``."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """The successor takes the place of the session that is open, which is closed."""
+
+
+@dataclass(frozen=True, slots=True)
 class CloseLink:
     reason: str
 
@@ -311,6 +336,10 @@ Command = (
     | ShowLight
     | ChoosePersona
     | OpenLink
+    | ChooseService
+    | SwitchLink
+    | PrepareSuccessor
+    | TakeOver
     | CloseLink
     | DrainLine
     | ServiceCommand

@@ -31,6 +31,7 @@ SECTIONS = {
     "board": "Button and lights; hardware/README.md shows the wiring.",
     "offline": "The built-in service.",
     "phrases": "What the appliance says of its own accord.",
+    "cost": "What the services may cost. `parlor cost` shows what they did.",
     "log": "What is written down.",
     "openai_realtime": "OpenAI Realtime, and those that speak as it does.",
     "azure_openai": "Azure OpenAI (service.url: wss://RESOURCE.openai.azure.com/openai/v1/realtime).",

@@ -18,6 +18,8 @@ from device.audio.wakewords.models import WakeModel
 from device.config_rules import LANGUAGE, Finding, word_of
 from device.config_schema import Mistake, describe
 from device.errors import ModelError, SecretError
+from device.providers import service_of
+from device.session import OFFLINE, access, key_settings, services
 from device.settings import LogSettings, ServiceSettings, Settings, WakeSettings
 
 
@@ -27,7 +29,7 @@ def machine_rules(settings: Settings, environ: Mapping[str, str]) -> list[Findin
         *_models(settings.wake),
         *_engine(settings.wake),
         *_timeline(settings.log),
-        *_key(settings.service, environ),
+        *_keys(settings, environ),
         *_spoken_here(settings.service),
     ]
 
@@ -98,19 +100,23 @@ def _engine(wake: WakeSettings) -> Iterator[Finding]:
         )
 
 
-def _key(service: ServiceSettings, environ: Mapping[str, str]) -> Iterator[Finding]:
-    if service.provider == "offline":
-        return
-    try:
-        secrets.load_key(service, environ, installed=secrets.INSTALLED)
-    except SecretError as error:
-        yield error.key, Mistake(error.args[0].partition(f"{error.key}: ")[2], error.hint)
+def _keys(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Of each service that may serve and wants one, unless it is fetched when needed."""
+    for name in services(settings):
+        reached = access(settings, name)
+        if not service_of(name).keyed or reached.key_command or reached.key_url:
+            continue
+        try:
+            where = key_settings(settings, name)
+            secrets.load_key(where, environ, installed=secrets.INSTALLED)
+        except SecretError as error:
+            yield error.key, Mistake(error.args[0].partition(f"{error.key}: ")[2], error.hint)
 
 
 def _spoken_here(service: ServiceSettings) -> Iterator[Finding]:
     """The built-in service knows one language; another one behind ``url`` may know more."""
     language = service.language
-    if service.provider != "offline" or service.url or not LANGUAGE.fullmatch(language):
+    if service.provider != OFFLINE or service.url or not LANGUAGE.fullmatch(language):
         return
     if language.partition("-")[0] != "en":
         yield (

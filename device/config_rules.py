@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, urlsplit
 
-from device.config_schema import Mistake, describe
+from device.config_schema import Mistake, describe, did_you_mean
 from device.config_url import judge_url
 from device.config_wake import wake_rules
 from device.core.wake_actions import word_name
 from device.settings import (
+    PROVIDERS,
     AudioSettings,
     BoardSettings,
     PhrasesSettings,
@@ -95,6 +96,13 @@ def _service(service: ServiceSettings) -> Iterator[Finding]:
     if not LANGUAGE.fullmatch(service.language):
         says = f'expected a language code such as "en" or "de", found {describe(service.language)}'
         yield "service.language", Mistake(says, _language_meant(service.language))
+    for name in service.fallback:
+        if name not in PROVIDERS:
+            says = f"unknown service {describe(name)}; expected {', '.join(PROVIDERS)}"
+            yield "service.fallback", Mistake(says, did_you_mean(name, PROVIDERS))
+        elif name == service.provider or service.fallback.count(name) > 1:
+            says = f"{describe(name)} is listed twice, with service.provider; expected each once"
+            yield "service.fallback", Mistake(says)
     if not service.key_name or "/" in service.key_name or service.key_name in {".", ".."}:
         yield (
             "service.key_name",

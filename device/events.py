@@ -25,6 +25,8 @@ from device.events_service import ServiceSpeechStopped as ServiceSpeechStopped
 from device.events_service import ServiceTrouble as ServiceTrouble
 from device.events_service import SessionExpiring as SessionExpiring
 from device.events_service import SessionResumable as SessionResumable
+from device.events_service import SuccessorFailed as SuccessorFailed
+from device.events_service import SuccessorReady as SuccessorReady
 from device.events_service import ToolCalled as ToolCalled
 from device.events_service import TurnCommitted as TurnCommitted
 from device.events_service import UsageReported as UsageReported
@@ -264,6 +266,8 @@ Event = (
     | LinkOpened
     | LinkClosed
     | LinkFailed
+    | SuccessorReady
+    | SuccessorFailed
     | LineDrained
     | TurnCommitted
     | ServiceSpeechStarted

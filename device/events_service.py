@@ -38,6 +38,19 @@ class LinkFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class SuccessorReady:
+    """The session that was prepared to follow the one that is open is usable."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessorFailed:
+    """It could not be opened, or was lost before it was needed."""
+
+    kind: ErrorKind
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class LineDrained:
     """The answer to ``DrainLine(token)``: what the service has not said by now of what it was
     sent, it had not said when it received it."""

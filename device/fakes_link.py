@@ -20,9 +20,25 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from device.commands import ServiceCommand
+from device.commands import ChoosePersona, ChooseService, ServiceCommand
 from device.events import ErrorKind, Event, LinkClosed, LinkFailed, LinkOpened
 from device.ports import Post
+
+
+class FakeSessions:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[ChoosePersona | ChooseService | str] = []
+
+    def choose(self, persona: ChoosePersona) -> None:
+        self.told.append(persona)
+
+    def choose_service(self, choice: ChooseService) -> None:
+        self.told.append(choice)
+
+    def resumable(self, handle: str) -> None:
+        self.told.append(handle)
 
 
 class FakeLink:
@@ -40,6 +56,7 @@ class FakeLink:
         self.open_calls = 0
         self.close_reasons: list[str] = []
         self.drains: list[int] = []
+        self.switches = self.successors = 0
         self._is_open = False
         self._sessions = itertools.count(1)
 
@@ -59,6 +76,17 @@ class FakeLink:
         if self._is_open:
             self._is_open = False
             self._post(LinkClosed(reason))
+
+    def switch(self) -> None:
+        self.switches += 1
+        self._is_open = False
+        self.open()
+
+    def prepare_successor(self) -> None:
+        self.successors += 1
+
+    def take_over(self) -> None:
+        self.opened()
 
     def send(self, command: ServiceCommand) -> None:
         if self.wanted:

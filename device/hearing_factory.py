@@ -25,7 +25,7 @@ from device.audio.near_end import NearEnd
 from device.audio.wakewords.micro_models import MicroModel
 from device.audio.wakewords.models import WakeModel
 from device.audio.wakewords.null import NullWake, PartialWake
-from device.audio.wakewords.words import first_models, second_models
+from device.audio.wakewords.words import first_models, noise_models, second_models
 from device.errors import ModelError
 from device.ports import Post, WakeEngine
 from device.session import device_ends_turns
@@ -178,17 +178,32 @@ def make_turn_judge(settings: Settings, post: Post) -> TurnJudgeThread | None:
 
 
 def make_wake_engine(wake: WakeSettings) -> WakeEngine:
-    """The engine that ``wake.engine`` names, or with ``wake.confirm`` openWakeWord's and
-    microWakeWord's in one. Each import costs memory only if chosen. Raises ModelError."""
+    """The engine that ``wake.engine`` names, with microWakeWord's beside openWakeWord's in noise,
+    or with ``wake.confirm`` always. Each import costs memory only if chosen. Raises ModelError."""
     models, confirming = first_models(wake), second_models(wake)
     if not models:
         return _micro(confirming)
     first = _first(wake.engine, models)
     if not confirming:
-        return first
+        return _helped_in_noise(first, wake)
     from device.audio.wakewords.confirm import ConfirmedWake  # noqa: PLC0415
 
     return ConfirmedWake(first, _micro(confirming))
+
+
+def _helped_in_noise(first: WakeEngine, wake: WakeSettings) -> WakeEngine:
+    """``first``, with microWakeWord beside it where it is loud. It is no worse than it was where
+    that cannot be loaded; ``parlor doctor`` says so."""
+    try:
+        helping = noise_models(wake)
+        second = _micro(helping) if helping else None
+    except ModelError:
+        return first
+    if second is None:
+        return first
+    from device.audio.wakewords.noise import NoiseWake  # noqa: PLC0415
+
+    return NoiseWake(first, second)
 
 
 def _first(engine: str, models: Sequence[WakeModel]) -> WakeEngine:

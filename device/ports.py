@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from device.commands import Cue, Light, ServiceCommand
+from device.commands import ChoosePersona, ChooseService, Cue, Light, ServiceCommand
 from device.events import Event, PlaybackStopped, StopReason
 from device.settings import VadSettings, WakeSettings
 
@@ -216,6 +216,21 @@ class Link(Protocol):
         One that is open is probed."""
         ...
 
+    def switch(self) -> None:
+        """Give up the attempt or session under way and open one anew, with whatever codec is
+        made now. Nothing is posted of the old one; what was kept of a turn goes to the new."""
+        ...
+
+    def prepare_successor(self) -> None:
+        """Open the next session beside the one that is open; posts ``SuccessorReady`` or
+        ``SuccessorFailed``. It takes the place of a session that is lost, too, with `open`."""
+        ...
+
+    def take_over(self) -> None:
+        """The successor takes the place of the session that is open, which is closed without a
+        word. Posts ``LinkOpened``. Nothing happens where there is none."""
+        ...
+
     def close(self, reason: str) -> None: ...
 
     def send(self, command: ServiceCommand) -> None:
@@ -232,6 +247,22 @@ class Link(Protocol):
 
     async def stop(self) -> None:
         """Close for good; returns when nothing of the link runs any more."""
+        ...
+
+
+class Sessions(Protocol):
+    """Who makes the codecs of the sessions that are opened from now on. Loop thread only."""
+
+    def choose(self, persona: ChoosePersona) -> None:
+        """Whom they speak for."""
+        ...
+
+    def choose_service(self, choice: ChooseService) -> None:
+        """Whose they are."""
+        ...
+
+    def resumable(self, handle: str) -> None:
+        """The service's next session may go on where this one is."""
         ...
 
 

@@ -18,6 +18,7 @@ from device.commands import (
     AppendAudio,
     CancelReply,
     ChoosePersona,
+    ChooseService,
     ClearInput,
     CloseCapture,
     CloseLink,
@@ -33,6 +34,7 @@ from device.commands import (
     OpenCapture,
     OpenLink,
     PlayCue,
+    PrepareSuccessor,
     Report,
     RequestReply,
     RunVad,
@@ -44,6 +46,8 @@ from device.commands import (
     StartUplink,
     StopCue,
     StopUplink,
+    SwitchLink,
+    TakeOver,
     TruncateReply,
     WarmPlayback,
 )
@@ -56,13 +60,14 @@ from device.events import (
     ReplyStarted,
     ServiceSpeechStarted,
     ServiceSpeechStopped,
+    SessionResumable,
     Tick,
     TurnCommitted,
     UplinkAudio,
     UplinkStopped,
 )
 from device.mailbox import Mailbox
-from device.ports import Clock, Ear, Link, Panel, PhraseSpeaker, Playback, Timeline
+from device.ports import Clock, Ear, Link, Panel, PhraseSpeaker, Playback, Sessions, Timeline
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +93,7 @@ class Runtime:
         phrases: PhraseSpeaker,
         timeline: Timeline,
         downlink_rate_hz: int,
-        choose_persona: Callable[[ChoosePersona], None],
+        sessions: Sessions,
         show_status: Callable[[str], None],
         tell_ready: Callable[[tuple[str, ...]], None],
     ) -> None:
@@ -101,6 +106,7 @@ class Runtime:
         self._ear = ear
         self._playback = playback
         self._link = link
+        self._sessions = sessions
         self._timeline = timeline
         self._bytes_per_ms = downlink_rate_hz * 2 / 1000
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -129,7 +135,11 @@ class Runtime:
             SetVolume: lambda c: playback.set_volume(c.percent),
             ShowLight: lambda c: panel.show(c.light),
             ShowStatus: lambda c: show_status(c.text),
-            ChoosePersona: choose_persona,
+            ChoosePersona: sessions.choose,
+            ChooseService: sessions.choose_service,
+            SwitchLink: lambda _c: link.switch(),
+            PrepareSuccessor: lambda _c: link.prepare_successor(),
+            TakeOver: lambda _c: link.take_over(),
             OpenLink: lambda _c: link.open(),
             CloseLink: lambda c: link.close(c.reason),
             DrainLine: lambda c: link.drain(c.token),
@@ -172,6 +182,8 @@ class Runtime:
                 self._take_reply_audio(event)
             elif isinstance(event, PhraseAudio):
                 self._take_phrase(event)
+            elif isinstance(event, SessionResumable):
+                self._sessions.resumable(event.handle)
             else:
                 self._decide(event)
         except Exception:  # the mailbox must outlive a bug in one event's handling

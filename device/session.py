@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from device.capabilities import Capabilities
-from device.commands import ChoosePersona
+from device.commands import ChoosePersona, ChooseService
 from device.core.tools import TOOLS
 from device.errors import ServiceError
 from device.events import ErrorKind
 from device.providers import capabilities_of, create_codec, service_of
-from device.providers.base import Codec, SessionSpec, ToolSpec
+from device.providers.base import Codec, Said, SessionSpec, ToolSpec
 from device.secrets import Secret, load_key
-from device.settings import Settings
+from device.settings import ServiceSettings, Settings
+from device.settings_services import Access
 
 OFFLINE = "offline"
 
@@ -27,10 +30,42 @@ def device_ends_turns(settings: Settings) -> bool:
     return capabilities(settings).device_ends_turns(settings.service.turn_detection)
 
 
+def services(settings: Settings) -> tuple[str, ...]:
+    """Those that may serve, in order of preference."""
+    return tuple(dict.fromkeys((settings.service.provider, *settings.service.fallback)))
+
+
+def access(settings: Settings, name: str) -> Access:
+    """How ``name`` is reached: its own section comes first; ``[service]`` is for the one that is
+    configured first, whose key others do not get."""
+    service = settings.service
+    section = getattr(settings, name, None)
+    own = section if isinstance(section, Access) else Access()
+    first = name == service.provider
+    return Access(
+        url=own.url or (service.url if first else "") or service_of(name).url,
+        model=own.model or (service.model if first else ""),
+        voice=own.voice or (service.voice if first else ""),
+        key_name=own.key_name or (service.key_name if first else f"{name}_key"),
+        key_file=own.key_file or (service.key_file if first else ""),
+        key_command=own.key_command,
+        key_url=own.key_url,
+    )
+
+
+def key_settings(settings: Settings, name: str) -> ServiceSettings:
+    """Where the key of ``name`` is looked for (:func:`device.secrets.load_key`)."""
+    reached = access(settings, name)
+    return dataclasses.replace(
+        settings.service, provider=name, key_name=reached.key_name, key_file=reached.key_file
+    )
+
+
 class SessionFactory:
     """Makes a codec per attempt, so that a corrected key or a moved port counts at once.
 
     ``offline_url`` tells where the built-in service listens, empty while it does not.
+    ``said`` tells what the conversation was about, for a session that takes it over.
     """
 
     def __init__(
@@ -39,30 +74,47 @@ class SessionFactory:
         environ: Mapping[str, str],
         offline_url: Callable[[], str],
         register_secret: Callable[[Secret], None],
+        said: Callable[[], Iterable[tuple[str, str]]] = tuple,
     ) -> None:
         self._settings = settings
         self._environ = environ
         self._offline_url = offline_url
         self._register_secret = register_secret
+        self._said = said
         self._persona = ChoosePersona()
+        self._resume: dict[str, str] = {}
+        self.service = settings.service.provider
 
     def choose(self, persona: ChoosePersona) -> None:
         """Whom the codecs that are made from now on speak for. Loop thread."""
         self._persona = persona
+        self._resume.clear()
+
+    def choose_service(self, choice: ChooseService) -> None:
+        """Whose codecs are made from now on. Loop thread."""
+        self.service = choice.name
+
+    def resumable(self, handle: str) -> None:
+        """The service's next session may go on where this one is; empty: it may not."""
+        self._resume[self.service] = handle
 
     def __call__(self) -> Codec:
         """Raises SecretError or ServiceError, in words."""
-        service = self._settings.service
+        service, name = self._settings.service, self.service
+        reached = access(self._settings, name)
+        able = capabilities_of(name)
+        options = self._options(name)
+        history = tuple(Said(by, text) for by, text in self._said())
         return create_codec(
-            service.provider,
+            name,
             SessionSpec(
-                url=self._url(),
+                url=self._url(reached),
                 key=self._key(),
-                model=service.model,
-                voice=self._persona.voice or service.voice,
+                model=reached.model,
+                voice=self._persona.voice or reached.voice,
                 instructions=self._persona.instructions or service.instructions,
                 language=service.language,
-                device_ends_turn=device_ends_turns(self._settings),
+                device_ends_turn=able.device_ends_turns(service.turn_detection),
                 transcription_model=service.transcription_model,
                 noise_reduction=service.noise_reduction,
                 vad_threshold=service.vad_threshold,
@@ -70,24 +122,38 @@ class SessionFactory:
                 vad_silence_ms=service.vad_silence_ms,
                 reply_timeout_s=service.reply_timeout_s,
                 tools=tuple(ToolSpec(t.name, t.description, t.schema) for t in TOOLS),
+                options=options,
+                secret=self._second_secret(str(options.get("secret_name", ""))),
+                history=history,
+                # Of a conversation that is over none is taken up again.
+                resume=self._resume.get(name, "") if history else "",
             ),
         )
 
-    def _url(self) -> str:
-        service = self._settings.service
-        if service.url:
-            return service.url
-        if service.provider != OFFLINE:
-            return service_of(service.provider).url
+    def _options(self, name: str) -> dict[str, Any]:
+        section = getattr(self._settings, service_of(name).options_of or name)
+        return dataclasses.asdict(section)
+
+    def _url(self, reached: Access) -> str:
+        if self.service != OFFLINE or reached.url:
+            return reached.url
         url = self._offline_url()
         if not url:
             raise ServiceError(ErrorKind.NETWORK, "the offline service is still starting")
         return url
 
     def _key(self) -> str:
-        service = self._settings.service
-        if service.provider == OFFLINE and not service.key_file:
+        where = key_settings(self._settings, self.service)
+        if not service_of(self.service).keyed and not where.key_file:
             return ""  # loopback asks for none
-        key = load_key(service, self._environ)
+        key = load_key(where, self._environ)
         self._register_secret(key)
         return key.reveal()
+
+    def _second_secret(self, name: str) -> str:
+        if not name:
+            return ""
+        where = dataclasses.replace(self._settings.service, key_name=name, key_file="")
+        secret = load_key(where, self._environ)
+        self._register_secret(secret)
+        return secret.reveal()

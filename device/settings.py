@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from device.setting import setting
+from device.settings_cost import CostSettings
 from device.settings_services import (
+    PROVIDERS,
     Access,
     AzureVoiceLiveSettings,
     CartesiaSettings,
@@ -19,28 +21,13 @@ from device.settings_services import (
     GeminiSettings,
     OpenAILiveSettings,
     OpenAIRealtimeSettings,
+    ServiceSettings,
     VapiSettings,
     WiroAgentSettings,
     WiroSettings,
 )
 
-PROVIDERS = (
-    "offline",
-    "openai_realtime",
-    "azure_openai",
-    "xai",
-    "openai_compatible",
-    "azure_voice_live",
-    "openai_live",
-    "wiro",
-    "wiro_agent",
-    "elevenlabs",
-    "gemini",
-    "deepgram",
-    "cartesia",
-    "vapi",
-)
-"""Names of the services, as they are configured; each but the first has a section of its own."""
+__all__ = ["PROVIDERS", "ServiceSettings"]
 
 
 @dataclass(frozen=True)
@@ -89,53 +76,6 @@ class VadSettings:
         64, "speech for this long means somebody speaks", low=32, high=500, live=True
     )
     hangover_ms: int = setting(256, "silence still counted as speech", low=32, high=2000, live=True)
-
-
-@dataclass(frozen=True)
-class ServiceSettings:
-    provider: str = setting("offline", "the speech-to-speech service", choices=PROVIDERS)
-    fallback: tuple[str, ...] = setting(
-        (),
-        "who takes over, in this order, while it is out of reach, over its quota or too slow, e.g. "
-        '["gemini", "offline"]; how each is reached stands in the section of its name',
-    )
-    url: str = setting("", "WebSocket address; empty means the provider's own")
-    model: str = setting("", "model name; empty means the provider's default")
-    voice: str = setting("", "voice name; empty means the provider's default")
-    instructions: str = setting(
-        "You are parlor, a friendly voice appliance. Answer in one or two short spoken sentences.",
-        "what the service is told about its role",
-    )
-    language: str = setting("en", "language people speak, ISO 639-1", live=False)
-    turn_detection: str = setting(
-        "auto",
-        "who ends the user's turn: device (alike on every service, learns the speaker's pauses), "
-        "service, or auto (the device; on the offline service that service, which is here, too)",
-        choices=("auto", "device", "service"),
-    )
-    key_name: str = setting("service_key", "name of the systemd credential that holds the API key")
-    key_file: str = setting("", "file that holds the API key, readable by parlor only")
-    transcription_model: str = setting(
-        "gpt-transcribe", "model for the user's transcript; empty: none"
-    )
-    noise_reduction: str = setting(
-        "far_field", "service-side noise reduction", choices=("far_field", "near_field", "off")
-    )
-    vad_threshold: float = setting(0.5, "service VAD: threshold", low=0, high=1)
-    vad_prefix_ms: int = setting(300, "service VAD: audio kept before speech", low=0, high=2000)
-    vad_silence_ms: int = setting(
-        560, "service VAD: silence that ends the turn", low=200, high=5000
-    )
-    connect_timeout_s: float = setting(8.0, "give up one attempt after", low=1, high=60)
-    reply_timeout_s: float = setting(
-        15.0, "no sign of a reply for this long is an error", low=2, high=120
-    )
-    idle_close_s: float = setting(
-        60.0, "keep the link this long after a conversation", low=0, high=3600
-    )
-    max_message_bytes: int = setting(
-        4 * 1024 * 1024, "larger messages are refused", low=65536, high=64 * 1024 * 1024
-    )
 
 
 @dataclass(frozen=True)
@@ -375,6 +315,7 @@ class Settings:
     board: BoardSettings = field(default_factory=BoardSettings)
     offline: OfflineSettings = field(default_factory=OfflineSettings)
     phrases: PhrasesSettings = field(default_factory=PhrasesSettings)
+    cost: CostSettings = field(default_factory=CostSettings)
     log: LogSettings = field(default_factory=LogSettings)
     openai_realtime: OpenAIRealtimeSettings = field(default_factory=OpenAIRealtimeSettings)
     azure_openai: Access = field(default_factory=Access)

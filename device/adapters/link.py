@@ -15,9 +15,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
+from typing import Any
 
 from device.adapters.link_errors import Ending, explain
 from device.adapters.link_queue import LinkQueue
@@ -27,7 +28,7 @@ from device.adapters.link_tuning import LinkCounters, LinkTuning
 from device.commands import AbandonTurn, ClearInput, ServiceCommand
 from device.core.reconnect import Backoff
 from device.errors import ParlorError
-from device.events import ErrorKind, LinkClosed, LinkFailed
+from device.events import ErrorKind, LinkClosed, LinkFailed, SuccessorFailed, SuccessorReady
 from device.ports import Clock, Post
 from device.providers.base import Codec
 from device.settings import ServiceSettings
@@ -53,8 +54,13 @@ class WebSocketLink:
         settings: ServiceSettings,
         ssl_context: Callable[[], ssl.SSLContext] = ssl.create_default_context,
         uplink_rate_hz: int = 24000,
+        downlink_rate_hz: int = 24000,
         tuning: LinkTuning | None = None,
+        service: Callable[[], str] = str,
+        prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """``service`` names the one whose codecs are made now. ``prepare`` is awaited before
+        each is made; what it raises ends the attempt as what the factory raises does."""
         self._codec_factory = codec_factory
         self._post = post
         self._clock = clock
@@ -63,6 +69,8 @@ class WebSocketLink:
         self._ssl_context: ssl.SSLContext | None = None
         self._tuning = tuning or LinkTuning()
         self._backoff = Backoff(self._tuning.backoff_base_s, self._tuning.backoff_cap_s, rng)
+        self._rates = uplink_rate_hz, downlink_rate_hz
+        self._service, self._prepare = service, prepare
         self._bytes_per_s = 2 * uplink_rate_hz
         self._backlog = LinkQueue(round(self._tuning.uplink_queue_s * self._bytes_per_s))
         self._shedding = False
@@ -72,6 +80,8 @@ class WebSocketLink:
         self._cooldown_s = 0.0
         self._retry_now = asyncio.Event()
         self._session: Session | None = None
+        self._successor: Session | None = None
+        self._successor_runner: asyncio.Task[None] | None = None
         self._runner: asyncio.Task[None] | None = None
         self._runners: set[asyncio.Task[None]] = set()  # the current one and those that close
         self.counters = LinkCounters()
@@ -96,15 +106,72 @@ class WebSocketLink:
             if self._session is not None:
                 self._session.probe()
             return
+        if self._adopt():
+            return
         self._retry_now.clear()
-        self._runner = asyncio.get_running_loop().create_task(self._run(), name="link")
-        self._runners.add(self._runner)
-        self._runner.add_done_callback(self._on_runner_done)
+        self._runner = self._start(self._run())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        runner = asyncio.get_running_loop().create_task(work, name="link")
+        self._runners.add(runner)
+        runner.add_done_callback(self._on_runner_done)
+        return runner
+
+    def switch(self) -> None:
+        """Give up the attempt or session under way and open one anew, with whatever codec is
+        made now. Nothing is posted of the old one; what was kept of a turn goes to the new."""
+        if self._stopped:
+            return
+        self._drop_successor()
+        runner, session = self._runner, self._session
+        self._runner = self._session = None
+        if session is not None and session.ready:
+            self.counters.audio_dropped_bytes += self._backlog.rewind()
+        if session is not None:
+            session.finish("another service takes over")
+        elif runner is not None:
+            runner.cancel()
+        self._backoff.reset()
+        self._cooldown_s = 0.0
+        self.open()
+
+    def prepare_successor(self) -> None:
+        """Open the next session beside the one that is open."""
+        if self.is_open and self._successor_runner is None:
+            self._successor_runner = self._start(self._succeed())
+
+    def take_over(self) -> None:
+        """The successor takes the place of the session that is open."""
+        if self._successor is None or not self._successor.stands_by:
+            return
+        session = self._session
+        self._runner = self._session = None
+        self._adopt()
+        if session is not None:
+            session.finish("its successor takes over")
+
+    def _adopt(self) -> bool:
+        """The successor becomes the session, if there is one that stands by."""
+        if self._successor is None or not self._successor.stands_by:
+            return False
+        self._session, self._successor = self._successor, None
+        self._runner, self._successor_runner = self._successor_runner, None
+        self._session.take_over()
+        return True
+
+    def _drop_successor(self) -> None:
+        runner, session = self._successor_runner, self._successor
+        self._successor_runner = self._successor = None
+        if session is not None:
+            session.finish("not needed")
+        elif runner is not None:
+            runner.cancel()
 
     def close(self, reason: str) -> None:
         """Give up what is under way. LinkClosed is posted at once when a session was
         open; the farewell goes on in the background, for a bounded time."""
         was_open = self.is_open
+        self._drop_successor()
         runner, session = self._runner, self._session
         self._rest()
         self._backoff.reset()
@@ -189,11 +256,48 @@ class WebSocketLink:
 
     async def _attempt(self) -> tuple[Ending, float | None]:
         """One session from codec to ending, and when it was open, if it was."""
+        made = await self._make_session()
+        if isinstance(made, Ending):
+            return made, None
+        if self._runner is not asyncio.current_task():
+            return Ending("given up"), None
+        session = self._session = made
         try:
+            ending = await session.run()
+        finally:
+            if self._session is session:
+                self._session = None
+        return ending, session.opened_at
+
+    async def _succeed(self) -> None:
+        """The next session, from codec to ending: beside the other, then in its place."""
+        made = await self._make_session(standby=lambda: self._post(SuccessorReady()))
+        if isinstance(made, Ending):
+            self._successor_runner = None
+            self._post(SuccessorFailed(made.kind or ErrorKind.SERVICE, made.reason))
+            return
+        self._successor = made
+        try:
+            ending = await made.run()
+        finally:
+            if self._session is made:
+                self._session = None
+        if self._runner is asyncio.current_task():  # it had taken over
+            opened_at = made.opened_at or self._clock.monotonic()
+            self._on_lost(ending, self._clock.monotonic() - opened_at)
+        elif self._successor is made:
+            self._successor = self._successor_runner = None
+            self._post(SuccessorFailed(ending.kind or ErrorKind.SERVICE, ending.reason))
+
+    async def _make_session(self, standby: Callable[[], None] | None = None) -> Session | Ending:
+        """With a fresh codec, or why there is none."""
+        try:
+            if self._prepare is not None:
+                await self._prepare()
             codec = self._codec_factory()
         except ParlorError as error:
-            return explain(error, "the service", 0), None
-        session = self._session = Session(
+            return explain(error, "the service", 0)
+        return Session(
             codec=codec,
             backlog=self._backlog,
             post=self._post,
@@ -204,13 +308,10 @@ class WebSocketLink:
             tuning=self._tuning,
             connect_timeout_s=self._settings.connect_timeout_s,
             max_message_bytes=self._settings.max_message_bytes,
+            service=self._service(),
+            rates=self._rates,
+            standby=standby,
         )
-        try:
-            ending = await session.run()
-        finally:
-            if self._session is session:
-                self._session = None
-        return ending, session.opened_at
 
     def _on_lost(self, ending: Ending, lasted_s: float) -> None:
         self._runner = self._session = None

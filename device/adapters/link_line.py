@@ -7,6 +7,7 @@ all that the other side had written before it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from websockets.exceptions import ConnectionClosed
 
@@ -71,6 +72,17 @@ class Line:
             await self._connection.ping()
         except ConnectionClosed:
             return  # the reader says why
+
+    async def until_silent(self, ping: Callable[[], asyncio.Task[None]]) -> float:
+        """Return when nothing at all was heard for too long, and for how long. ``ping`` begins
+        to send one; one that cannot be written is left waiting."""
+        pinged: asyncio.Task[None] | None = None
+        while True:
+            await asyncio.sleep(self._tuning.ping_interval_s)
+            if self.silent_for_s > self._tuning.silence_limit_s:
+                return self.silent_for_s
+            if pinged is None or pinged.done():
+                pinged = ping()
 
     async def lives(self) -> bool:
         """Whether anything is heard within ``probe_s`` of now. A ping should be on its way."""

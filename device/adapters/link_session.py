@@ -9,20 +9,23 @@ import asyncio
 import http.client
 import logging
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 
 from device.adapters import link_http
 from device.adapters.link_dial import Connection, SslContext, dial, target_of
 from device.adapters.link_errors import Ending, explain
 from device.adapters.link_line import Line
+from device.adapters.link_outcomes import of_closed, of_failed_dial
 from device.adapters.link_queue import LinkQueue
+from device.adapters.link_rates import Rates
 from device.adapters.link_threads import in_daemon_thread
 from device.adapters.link_tuning import LinkCounters, LinkTuning
+from device.commands import ServiceCommand
 from device.events import ErrorKind, Event, LineDrained, LinkOpened, TurnCommitted
 from device.ports import Clock, Post
 from device.providers.base import (
@@ -38,10 +41,6 @@ from device.providers.base import (
 )
 
 log = logging.getLogger(__name__)
-
-#: HTTP 525 and 526: a gateway (Cloudflare's numbers) reached the service, but their
-#: TLS failed, or the service's certificate is not valid.
-TLS_BEHIND_GATEWAY = frozenset({525, 526})
 
 
 class Session:
@@ -60,7 +59,12 @@ class Session:
         tuning: LinkTuning,
         connect_timeout_s: float,
         max_message_bytes: int,
+        service: str = "",
+        rates: tuple[int, int] | None = None,
+        standby: Callable[[], None] | None = None,
     ) -> None:
+        """``rates``: uplink's and downlink's of the appliance; None: the codec's. ``standby`` is
+        called when the session is usable, which then waits for `take_over`."""
         self._codec = codec
         self._backlog = backlog
         self._post = post
@@ -71,6 +75,11 @@ class Session:
         self._tuning = tuning
         self._connect_timeout_s = connect_timeout_s
         self._max_message_bytes = max_message_bytes
+        self._service = service
+        self._wanted_rates = rates
+        self._rates: Rates | None = None
+        self._standby = standby
+        self._opening: LinkOpened | None = None  # held back while standing by
         self.opened_at: float | None = None  #: when LinkOpened was posted
         self._ready = False
         self._silenced = False  # we have said LinkClosed: nothing more is posted
@@ -91,7 +100,21 @@ class Session:
     @property
     def ready(self) -> bool:
         """Configured and acknowledged, and not ending."""
-        return self._ready and self._ending is None and not self._silenced
+        taking_part = self._standby is None and not self._silenced
+        return self._ready and self._ending is None and taking_part
+
+    @property
+    def stands_by(self) -> bool:
+        """Usable, and waiting for `take_over`."""
+        return self._opening is not None and self._ending is None
+
+    def take_over(self) -> None:
+        """From now on this is the session: told, and given what waits."""
+        assert self._opening is not None
+        opening, self._opening, self._standby = self._opening, None, None
+        self.opened_at = self._now()
+        self._post(opening)
+        self._work.set()
 
     async def run(self) -> Ending:
         """From first byte to last; returns why it ended. Cancel it to end abruptly."""
@@ -121,16 +144,21 @@ class Session:
             self._probe = self._start(self._make_sure(self._line), "probe")
 
     def take_backlog(self) -> None:
-        """Tell the codec all that waits, before it reads another message. What is
-        written waits its turn in the outbox."""
+        """Tell the codec all that waits, before it reads another message."""
         while self.ready and self._backlog:
-            self._perform(self._codec.command(self._backlog.pop(), self._now()))
+            self._give(self._backlog.pop())
+
+    def _give(self, command: ServiceCommand) -> None:
+        assert self._rates is not None
+        for one in self._rates.up(command):
+            self._perform(self._codec.command(one, self._now()))
 
     def finish(self, reason: str) -> None:
         """End in an orderly way, within the close time-out; posts nothing more."""
         self._silenced = True
         self._perform(self._codec.finish(reason, self._now()))
-        self._start(self._give_up_after(self._tuning.close_timeout_s, reason), "farewell")
+        if self._ending is None:  # a farewell is to be answered
+            self._start(self._give_up_after(self._tuning.close_timeout_s, reason), "farewell")
 
     # --- performing what the codec says --------------------------------------------
 
@@ -159,13 +187,26 @@ class Session:
         if self._silenced:
             return
         if isinstance(event, LinkOpened):
-            self.opened_at = self._now()
-            self._ready = True
-            self._counters.sessions += 1
-            self._work.set()
+            event = self._open(event)
+            if self._standby is not None:
+                self._opening = event
+                self._standby()
+                return
         elif isinstance(event, TurnCommitted):
             self._backlog.turn_taken()
-        self._post(event)
+        for one in [event] if self._rates is None else self._rates.down(event):
+            self._post(one)
+
+    def _open(self, event: LinkOpened) -> LinkOpened:
+        """The session is usable: at which rates, and what it can do."""
+        able = self._codec.capabilities
+        up_hz, down_hz = self._wanted_rates or (able.uplink_rate_hz, able.downlink_rate_hz)
+        self._rates = Rates(up_hz, down_hz, able)
+        self.opened_at = self._now()
+        self._ready = True
+        self._counters.sessions += 1
+        self._work.set()
+        return replace(event, service=self._service, able=able)
 
     def _end(self, ending: Ending) -> None:
         """The first reason counts; later ones are its consequences."""
@@ -187,8 +228,7 @@ class Session:
         self._start(self._time_out(), "timer")
 
     async def _time_out(self) -> None:
-        if self._ending is None:
-            self._perform(self._codec.timeout(self._now()))
+        self._perform([] if self._ending else self._codec.timeout(self._now()))
 
     # --- opening ------------------------------------------------------------------------
 
@@ -218,25 +258,10 @@ class Session:
             self._start(self._watch(line), "watch")
 
     def _on_connect_error(self, error: Exception) -> None:
-        # A redirect, which is not followed, arrives as the cause of a ValueError.
-        status = error if isinstance(error, InvalidStatus) else error.__cause__
-        if isinstance(status, InvalidStatus):
-            answer = status.response
-            outputs = self._codec.refused(
-                answer.status_code, bytes(answer.body or b""), self._now()
-            )
-            if answer.status_code in TLS_BEHIND_GATEWAY:
-                outputs = [
-                    replace(output, kind=ErrorKind.CERTIFICATE)
-                    if isinstance(output, Disconnect)
-                    else output
-                    for output in outputs
-                ]
-            self._perform(outputs)
-        elif isinstance(error, ValueError) and not isinstance(error, OSError):
-            self._end(Ending("service.url is not a WebSocket address", ErrorKind.PROTOCOL))
-        else:
-            self._end(explain(error, self._where, self._connect_timeout_s))
+        outcome = of_failed_dial(error, self._codec, self._now())
+        if outcome is None:
+            outcome = explain(error, self._where, self._connect_timeout_s)
+        self._conclude(outcome)
 
     async def _ask_http(self, request: HttpRequest) -> None:
         timeout_s = self._connect_timeout_s
@@ -271,20 +296,13 @@ class Session:
                     outputs = self._codec.decoded(message, self._now())
                 self._perform(outputs)
         except ConnectionClosed as closed:
-            self._on_closed(closed)
+            self._conclude(of_closed(closed, self._codec, self._max_message_bytes, self._now()))
 
-    def _on_closed(self, closed: ConnectionClosed) -> None:
-        sent, received = closed.sent, closed.rcvd
-        if sent is not None and sent.code == 1009 and not closed.rcvd_then_sent:
-            limit = self._max_message_bytes
-            words = f"a message of more than {limit} bytes came and was refused"
-            self._end(Ending(words, ErrorKind.PROTOCOL))
-        elif received is not None:
-            self._perform(self._codec.closed(received.code, received.reason, self._now()))
-        elif sent is not None:  # the library gave up: bad frames, bad UTF-8
-            self._perform(self._codec.closed(sent.code, sent.reason, self._now()))
+    def _conclude(self, outcome: list[Output] | Ending) -> None:
+        if isinstance(outcome, Ending):
+            self._end(outcome)
         else:
-            self._perform(self._codec.closed(1006, "", self._now()))
+            self._perform(outcome)
 
     async def _write(self, connection: Connection, line: Line) -> None:
         """Frames first, then what waits in the backlog. Stalls when the peer reads nothing:
@@ -296,10 +314,10 @@ class Session:
                     if isinstance(output, AskFence):
                         self._start(self._mark(line, output.token), "fence")
                     else:
-                        await self._send(connection, output)
+                        await connection.send(output)
+                        self._counters.sent(len(output))
                 elif self.ready and self._backlog:
-                    command = self._backlog.pop()
-                    self._perform(self._codec.command(command, self._now()))
+                    self._give(self._backlog.pop())
                 elif self._drains:
                     self._start(self._tell_drained(line, self._drains.popleft()), "drain")
                 elif self._ending is not None:
@@ -309,11 +327,6 @@ class Session:
                     await self._work.wait()
         except ConnectionClosed:
             return  # the reader says why
-
-    async def _send(self, connection: Connection, data: str | bytes) -> None:
-        await connection.send(data)
-        self._counters.messages_sent += 1
-        self._counters.bytes_sent += len(data)
 
     async def _mark(self, line: Line, token: str) -> None:
         if await line.fence() and self._ending is None:
@@ -325,16 +338,9 @@ class Session:
 
     async def _watch(self, line: Line) -> None:
         """Pings, and the end of a connection on which nothing is heard any more."""
-        ping: asyncio.Task[None] | None = None
-        while True:
-            await asyncio.sleep(self._tuning.ping_interval_s)
-            silence_s = line.silent_for_s
-            if silence_s > self._tuning.silence_limit_s:
-                words = f"{self._where} has been silent for {silence_s:.0f} s: connection lost"
-                self._end(Ending(words, ErrorKind.NETWORK))
-                return
-            if ping is None or ping.done():  # one that cannot be written is left waiting
-                ping = self._start(line.ping(), "ping")
+        silence_s = await line.until_silent(lambda: self._start(line.ping(), "ping"))
+        words = f"{self._where} has been silent for {silence_s:.0f} s: connection lost"
+        self._end(Ending(words, ErrorKind.NETWORK))
 
     async def _make_sure(self, line: Line) -> None:
         """A silent loss of the network shows itself only to who asks."""

@@ -43,3 +43,8 @@ class LinkCounters:
     bytes_received: int = 0
     decoded_off_loop: int = 0
     audio_dropped_bytes: int = 0
+
+    def sent(self, size: int) -> None:
+        """A message of so many bytes."""
+        self.messages_sent += 1
+        self.bytes_sent += size

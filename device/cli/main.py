@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "service": ("device.cli.service", "run the offline speech service on its own"),
     "doctor": ("device.cli.doctor", "say what is missing or wrong on this machine"),
     "config": ("device.cli.config", "check a configuration file, or print an example"),
+    "cost": ("device.cli.cost", "show what the services were used for, and what that cost"),
     "devices": ("device.cli.devices", "list microphones and speakers"),
     "wake": ("device.cli.wake_tune", "tune the wake word to this room"),
     "wake-words": ("device.cli.wake_words", "list the wake words and their licence"),

@@ -41,6 +41,7 @@ class Answering(Manners):
         if not self._replies.is_current(event.reply_id):
             return
         self._own_words.of(event.reply_id).audio_received(event.audio_ms)
+        self._received_ms = {event.item_id: event.audio_ms}
         if self._replies.awaited:
             self.deadlines.set("no_reply", now + self._service.reply_timeout_s)
         if self._replies.first_audio(event.reply_id):
@@ -50,7 +51,7 @@ class Answering(Manners):
             if self._log:
                 self._log.mark("reply_audio", now)
 
-    def _on_reply_transcript(self, event: ReplyTranscript, _now: float) -> None:
+    def _on_reply_transcript(self, event: ReplyTranscript, now: float) -> None:
         if not self._replies.is_current(event.reply_id):
             return
         self._own_words.of(event.reply_id).transcript(event.text, final=event.final)
@@ -61,6 +62,7 @@ class Answering(Manners):
         if event.final:
             if event.text:
                 self._toolbox.last_reply = event.text
+                self._history.assistant(event.text, now)
             self._report("reply_transcript", text=event.text)
 
     def _on_tool_called(self, event: ToolCalled, now: float) -> None:
@@ -80,6 +82,9 @@ class Answering(Manners):
             return
         self._own_words.of(event.reply_id).reply_complete()
         had_audio = self._replies.done(event.reply_id)
+        if event.status == "failed" and not had_audio and not self._playing:
+            self._fail(now, ErrorKind.SERVICE, event.detail)
+            return
         if had_audio:
             self._out.append(FinishReply(event.reply_id))
         if event.status == "failed":
@@ -145,6 +150,9 @@ class Answering(Manners):
             self._abandon_replies()
         if event.item_id:
             self._out.append(TruncateReply(event.item_id, event.heard_ms))
+            received_ms = self._received_ms.get(event.item_id, 0.0)
+            if received_ms > 0:
+                self._history.heard(min(1.0, event.heard_ms / received_ms))
         if ends and self.phase in (Phase.SPEAKING, Phase.THINKING):
             self._become_idle(now)
 

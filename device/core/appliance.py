@@ -1,7 +1,6 @@
-"""The core of the appliance: every decision, no I/O.
+"""The core of the appliance: every decision, no I/O. Owned by the loop thread.
 
-Composes the conversation with the button's gestures, the timers, the health of the parts and
-the light. ``handle(event, now, wall)`` returns commands. Owned by the loop thread.
+Composes the conversation with the button's gestures, the timers, health and the light.
 """
 
 from __future__ import annotations
@@ -129,7 +128,8 @@ class Appliance:
 
     def begin(self, now: float) -> list[Command]:
         """The first commands after start."""
-        return [SetVolume(self._toolbox.volume_percent), *self._indicate(now)]
+        opening = self.conversation.begin()
+        return [SetVolume(self._toolbox.volume_percent), *opening, *self._indicate(now)]
 
     def end(self, now: float) -> list[Command]:
         """The last commands: everything silent, dark and closed."""

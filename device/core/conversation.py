@@ -38,14 +38,18 @@ from device.events import (
     PlaybackStopped,
     ReplyAudioReceived,
     ReplyDone,
+    ReplyInterrupted,
     ReplyStarted,
     ReplyTranscript,
     ServiceSpeechStarted,
     ServiceSpeechStopped,
     ServiceTrouble,
+    SessionExpiring,
     SpeechEnded,
     SpeechStarted,
     StopReason,
+    SuccessorFailed,
+    SuccessorReady,
     ToolCalled,
     TurnCommitted,
     TurnJudged,
@@ -87,6 +91,10 @@ class Conversation(Interrupting):
             ReplyTranscript: self._on_reply_transcript,
             ToolCalled: self._on_tool_called,
             ReplyDone: self._on_reply_done,
+            ReplyInterrupted: self._on_reply_interrupted,
+            SessionExpiring: self._on_session_expiring,
+            SuccessorReady: self._on_successor_ready,
+            SuccessorFailed: self._on_successor_failed,
             ServiceTrouble: self._on_service_trouble,
             PlaybackStarted: self._on_playback_started,
             PlaybackStopped: self._on_playback_stopped,
@@ -107,6 +115,9 @@ class Conversation(Interrupting):
             "no_phrase": self._due_no_phrase,
             "company": self._due_company,
             "idle_close": lambda _now: self._close_idle_link(),
+            "slow_link": self._due_slow_link,
+            "rollover": self._due_rollover,
+            "go_back": self._due_go_back,
         }
 
     # --- entry points --------------------------------------------------------
@@ -176,8 +187,10 @@ class Conversation(Interrupting):
         self._persona = persona
         self._report("persona", word=word)
         self._out.append(persona)
+        self._history.forget()
         if self._link_open:
             self._link_open = False
+            self._rollover.closed()
             self._out.append(CloseLink("persona"))
 
     def _on_press(self, event: ButtonPressed, now: float) -> None:
@@ -227,6 +240,8 @@ class Conversation(Interrupting):
 
     def _on_user_transcript(self, event: UserTranscript, now: float) -> None:
         self._report("user_transcript", text=event.text, final=event.final)
+        if event.final:
+            self._history.user(event.text, now)
         if event.item_id and self._turn_item and event.item_id != self._turn_item:
             return  # it is about an earlier turn
         if not event.final or self.phase is not Phase.THINKING or not self._taken:

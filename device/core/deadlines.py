@@ -8,13 +8,17 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._times: dict[str, float] = {}
+        self._lasting: set[str] = set()
 
     @property
     def next(self) -> float | None:
         return min(self._times.values(), default=None)
 
-    def set(self, name: str, at: float) -> None:
+    def set(self, name: str, at: float, *, lasting: bool = False) -> None:
+        """``lasting``: it is no matter of the turn or reply under way, and `clear` spares it."""
         self._times[name] = at
+        if lasting:
+            self._lasting.add(name)
 
     def is_set(self, name: str) -> bool:
         return name in self._times
@@ -24,7 +28,7 @@ class Deadlines:
             self._times.pop(name, None)
 
     def clear(self) -> None:
-        self._times.clear()
+        self._times = {name: at for name, at in self._times.items() if name in self._lasting}
 
     def take_due(self, now: float) -> str | None:
         """Remove and return the earliest name that is due. One at a time, because

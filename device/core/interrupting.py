@@ -18,7 +18,7 @@ from device.core.listening import Listening
 from device.core.manners import SIGN_WAITS_S
 from device.core.phases import Phase
 from device.core.tools import Toolbox
-from device.events import NearEndHeard, ReplyStarted, StopReason
+from device.events import ErrorKind, NearEndHeard, ReplyInterrupted, ReplyStarted, StopReason
 from device.settings import Settings
 
 
@@ -84,6 +84,36 @@ class Interrupting(Listening):
             self._listen(now, "barge_in", from_frame)
         else:  # a television may stop a reply, but is not listened to for ever
             self._out.append(PlayCue(Cue.GAVE_UP))
+            self._become_idle(now)
+
+    def _on_reply_interrupted(self, event: ReplyInterrupted, now: float) -> None:
+        """The service heard somebody over its reply before we did, and says no more of it."""
+        if not self._replies.is_current(event.reply_id):
+            return
+        self._report("barge_in", source="service")
+        self._abandon(now, StopReason.BARGE_IN)
+        self._listen(now, "barge_in", None)
+
+    def _fail(self, now: float, kind: ErrorKind, detail: str) -> None:
+        """Where another service can take over, it hears the turn from its start, if the ear
+        still has all of it and nothing of an answer was heard."""
+        began = self._turn_from
+        whole = began is not None and now - self._opened_at <= going_on.KEPT_S
+        unheard = self.phase is Phase.THINKING and not (self._sounds or self._undecided)
+        if not self._failover.has_others:
+            super()._fail(now, kind, detail)
+            return
+        if not (whole and unheard):
+            super()._fail(now, kind, detail)
+            self._fail_over(kind, detail, now, reopen=False)
+            return
+        self._report("error", kind=kind.value, detail=detail)
+        self._abandon(now, StopReason.ERROR)
+        if self._fail_over(kind, detail, now, reopen=True):
+            assert began is not None
+            self._listen_on(now, began, whole=True)
+        else:
+            self._out.append(PlayCue(Cue.ERROR))
             self._become_idle(now)
 
     # --- the turn was not over -------------------------------------------------------------

@@ -17,9 +17,9 @@ from device.commands import (
     OpenLink,
     PlayCue,
 )
-from device.core.answering import Answering
 from device.core.company import Outcome
 from device.core.phases import Phase
+from device.core.session_life import SessionLife
 from device.core.tails import Tail
 from device.events import ErrorKind, LineDrained, LinkClosed, LinkFailed, LinkOpened
 
@@ -31,7 +31,7 @@ VERDICT_GRACE_S = 1.0
 WAITING_AGAIN_S = 4.0
 
 
-class Linking(Answering):
+class Linking(SessionLife):
     """Handlers of everything that concerns the link."""
 
     @property
@@ -63,15 +63,26 @@ class Linking(Answering):
         self._link_late_at = now + self._turn.waiting_cue_s
         self.deadlines.set("waiting_cue", self._link_late_at)
         self.deadlines.set("no_link", now + self._turn.link_wait_s)
+        self._expect_link(now)
+
+    def _expect_link(self, now: float) -> None:
+        """Where another service could take over, this one is not waited for long."""
+        if self._failover.has_others:
+            self.deadlines.set("slow_link", now + self._able.opens_within_s)
+
+    def _due_slow_link(self, now: float) -> None:
+        if self._fail_over(ErrorKind.NETWORK, "it takes too long to open", now, reopen=True):
+            self._expect_link(now)
 
     def _on_link_opened(self, event: LinkOpened, now: float) -> None:
         self._link_open = True
         self._link_overdue = self._link_failed = False
         self._waiting_cue_owed = False
-        self.deadlines.drop("waiting_cue", "no_link")
+        self.deadlines.drop("waiting_cue", "no_link", "slow_link")
+        self._serves(event, now)
         # Not every service names its sessions; the protocol's own types have no name for them.
         name = {"session_id": event.session_id} if event.session_id else {}
-        self._report("link_opened", **name)
+        self._report("link_opened", **name, **({"service": event.service} if event.service else {}))
         if (self.phase is Phase.LISTENING or self._undecided) and self._log:
             self._log.mark("link_opened", now)
         if self._undecided:
@@ -85,10 +96,11 @@ class Linking(Answering):
             self._await_reply(now)
             self.deadlines.set("no_reply", now + self._service.reply_timeout_s)
         elif self.phase is Phase.IDLE:
-            self.deadlines.set("idle_close", now + self._service.idle_close_s)
+            self._keep_link(now)
 
     def _on_link_closed(self, event: LinkClosed, now: float) -> None:
         self._link_open = False
+        self._rollover.closed()
         self.deadlines.drop("idle_close")
         if event.kind is None:
             self._report("link_closed", reason=event.reason)
@@ -99,9 +111,15 @@ class Linking(Answering):
         if self.deadlines.is_set("no_phrase"):  # the service was to say something: it is no loss
             self._give_up_phrase(now)
             return
-        if self._untaken and event.kind not in HOPELESS and not self._link_was_lost:
-            self._say_it_again(now)
-            return
+        if self._untaken and not self._link_was_lost:
+            lasting = event.kind in HOPELESS
+            if lasting and self._fail_over(event.kind, event.reason, now, reopen=True):
+                self._link_was_lost = True
+                self._wait_for_link(now)
+                return
+            if not lasting:
+                self._say_it_again(now)
+                return
         self._out.append(AbandonTurn())  # what the lost session was given is not said again
         if event.kind not in HOPELESS:
             self._out.append(OpenLink())  # so that the light tells the truth
@@ -131,6 +149,10 @@ class Linking(Answering):
     def _on_link_failed(self, event: LinkFailed, now: float) -> None:
         self._link_failed = True
         self._report("error", kind=event.kind.value, detail=event.detail, attempt=event.attempt)
+        if self._fail_over(event.kind, event.detail, now, reopen=self._wants_link):
+            if self._untaken:
+                self._expect_link(now)
+            return
         if self._untaken and event.kind in HOPELESS:
             self._no_service(now, reopen=False)
 
@@ -186,6 +208,8 @@ class Linking(Answering):
         """The service has heard all: the time that it may take for its verdict."""
         if self._undecided and self._drained:
             grace_s = self._turn.no_speech_s if self._sent_late else VERDICT_GRACE_S
+            if not self._able.tells_turns:  # the first it says of the turn is its answer
+                grace_s = self._service.reply_timeout_s
             self.deadlines.set("no_verdict", min(now + grace_s, self._verdict_by))
 
     def _due_no_verdict(self, now: float) -> None:
@@ -234,4 +258,11 @@ class Linking(Answering):
 
     def _close_idle_link(self) -> None:
         self._link_open = False  # a wake that is on its way must open it anew
+        self._rollover.closed()
+        self._history.forget()
         self._out.append(CloseLink("idle"))
+
+    @property
+    def _wants_link(self) -> bool:
+        """A session is needed now, or is there always."""
+        return self.phase is not Phase.IDLE or self._service.connect == "always"

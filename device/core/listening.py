@@ -217,7 +217,7 @@ class Listening(Linking):
         self.deadlines.drop("company")
         if self._link_open:
             self._await_reply(now)
-            self.deadlines.set("no_reply", now + self._service.reply_timeout_s)
+            self.deadlines.set("no_reply", now + self._first_sign_within_s)
         # Else the turn waits for the link, and "no_link" says how long.
 
     def _due_end_of_turn(self, now: float) -> None:

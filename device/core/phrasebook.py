@@ -26,7 +26,7 @@ class Phrasebook:
 
     def __init__(self, settings: PhrasesSettings, *, service_can: bool) -> None:
         self._settings = settings
-        self._service_can = service_can
+        self.service_can = service_can
         self._count = 0
         self._awaited = ""
 
@@ -50,7 +50,7 @@ class Phrasebook:
         if not text:
             return None
         if self._settings.voice != "device":
-            if self._service_can and link_open and not reply_awaited:
+            if self.service_can and link_open and not reply_awaited:
                 quoted = text.replace('"', "'")
                 return RequestReply(f'Say exactly this, and nothing else: "{quoted}"')
             if self._settings.voice == "service":

@@ -27,6 +27,7 @@ from device.core.around import SlowReply, StillThere
 from device.core.company import Television
 from device.core.deadlines import Deadlines
 from device.core.endpointing import EndOfTurn
+from device.core.history import History
 from device.core.phases import Phase
 from device.core.phrasebook import Phrasebook
 from device.core.replies import Replies
@@ -54,6 +55,8 @@ class TurnState:
         self._understood = Understood(service_says_so=able.answers_nonsense)
         self._end_of_turn = EndOfTurn(settings.turn)
         self._reply_text = ""  # what the reply said, as far as is known
+        self._history = History()
+        self._received_ms: dict[str, float] = {}  # of the item of the reply that comes in
         self.apply(settings)
         self._service = settings.service
         self._capture_rate_hz = settings.audio.capture_rate_hz
@@ -176,8 +179,13 @@ class TurnState:
         self._end_of_turn.new_conversation()
         self.deadlines.clear()
         self._out += [RunVad(False), WarmPlayback(False)]
-        if self._link_open:
-            self.deadlines.set("idle_close", now + self._service.idle_close_s)
+        self._keep_link(now)
+
+    def _keep_link(self, now: float) -> None:
+        """For how long, while nobody needs it."""
+        if self._link_open and self._service.connect != "always":
+            kept_s = self._service.idle_close_s if self._service.connect == "keep" else 0.0
+            self.deadlines.set("idle_close", now + kept_s)
 
     def _fail(self, now: float, kind: ErrorKind, detail: str) -> None:
         self._report("error", kind=kind.value, detail=detail)

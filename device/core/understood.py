@@ -55,7 +55,7 @@ class Understood:
     """
 
     def __init__(self, *, service_says_so: bool) -> None:
-        self._service_says_so = service_says_so
+        self.service_says_so = service_says_so
         self._in_vain = 0
         self._just_said = False
         self._last_at = float("-inf")
@@ -79,7 +79,7 @@ class Understood:
         if has_words(text):
             self.understood()
             return False
-        if self._service_says_so or reply_has_begun:
+        if self.service_says_so or reply_has_begun:
             return False
         return self._nothing(now, addressed, speech_ms)
 

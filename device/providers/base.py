@@ -229,9 +229,11 @@ class Codec(Protocol):
 class Service:
     """An entry of the registry (``providers/__init__.py``). ``url`` is where it is found when
     the owner gives no address, empty where only the owner can know; ``able`` what it is
-    expected to be able to do, before any session; ``keyed``: it wants a key."""
+    expected to be able to do, before any session; ``keyed``: it wants a key; ``options_of``: the
+    section of its settings, where that is another service's."""
 
     make: Callable[[SessionSpec], Codec]
     able: Capabilities
     url: str = ""
     keyed: bool = True
+    options_of: str = ""

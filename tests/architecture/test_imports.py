@@ -18,8 +18,10 @@ VOCABULARY = {
     "events_service",
     "kinds",
     "ports",
+    "prices",
     "setting",
     "settings",
+    "settings_cost",
     "settings_services",
 }
 PURE = {"core", "audio", "providers"}

@@ -154,7 +154,7 @@ def test_its_words_are_among_the_others() -> None:
 @pytest.mark.parametrize(
     ("settings", "kind"),
     [
-        (WakeSettings(), "LitertWake"),
+        (WakeSettings(), "NoiseWake"),
         (WakeSettings(engine="micro"), "MicroWake"),
         (WakeSettings(confirm=True), "ConfirmedWake"),
         (WakeSettings(engine="micro", confirm=True), "ConfirmedWake"),

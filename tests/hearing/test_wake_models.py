@@ -45,7 +45,7 @@ def test_a_shop_is_told_of_the_words_that_may_be_sold() -> None:
 @pytest.mark.parametrize(
     ("settings", "licences"),
     [
-        (WakeSettings(), ["CC BY-NC-SA 4.0"]),
+        (WakeSettings(), ["CC BY-NC-SA 4.0", "Apache-2.0"]),
         (WakeSettings(engine="micro"), ["Apache-2.0"]),
         (WakeSettings(confirm=True), ["CC BY-NC-SA 4.0", "Apache-2.0"]),
         (WakeSettings(engine="micro", confirm=True), ["CC BY-NC-SA 4.0", "Apache-2.0"]),

@@ -124,7 +124,8 @@ def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
         gc.collect()  # "Task exception was never retrieved" is said on collection
         await asyncio.sleep(0)
         left = asyncio.all_tasks() - {asyncio.current_task()}
-        assert not {task.get_name() for task in left if task.get_name().startswith("link")}
+        still = {task.get_name() for task in left if task.get_name().startswith("link")}
+        assert not still, still
 
     asyncio.run(main())
     assert unseen == []

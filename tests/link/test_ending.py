@@ -156,7 +156,7 @@ def test_nothing_is_posted_after_the_farewell() -> None:
             rig.link.send(RequestReply())
             await rig.until(LinkClosed)
             await rig.link.stop()
-            assert rig.events == [LinkOpened("sess_1"), LinkClosed("no more")]
+            assert [*map(type, rig.events)] == [LinkOpened, LinkClosed]
 
     run(test)
 

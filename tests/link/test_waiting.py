@@ -24,6 +24,7 @@ from device.events import (
     WakeDetected,
 )
 from device.fakes import FakeEar, FakePanel, FakePhraseSpeaker, FakePlayback, FakeTimeline
+from device.fakes_link import FakeSessions
 from device.mailbox import Mailbox
 from device.providers.base import SessionSpec
 from device.providers.openai_realtime import OpenAIRealtime
@@ -104,7 +105,7 @@ def test_a_service_that_appears_late_hears_the_whole_question() -> None:
             phrases=FakePhraseSpeaker(mailbox.post),
             timeline=timeline,
             downlink_rate_hz=24000,
-            choose_persona=lambda _persona: None,
+            sessions=FakeSessions(),
             show_status=lambda _text: None,
             tell_ready=lambda _states: None,
         )

@@ -52,6 +52,7 @@ from device.fakes import (
     FakeSession,
     FakeTimeline,
 )
+from device.fakes_link import FakeSessions
 from device.mailbox import Mailbox
 from device.runtime import Runtime
 from device.session import capabilities
@@ -89,7 +90,7 @@ class House:
             phrases=self.phrases,
             timeline=self.timeline,
             downlink_rate_hz=24000,
-            choose_persona=lambda _persona: None,
+            sessions=FakeSessions(),
             show_status=self.statuses.append,
             tell_ready=self.ready.append,
         )

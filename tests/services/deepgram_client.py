@@ -138,9 +138,8 @@ async def talking(
     service: DeepgramStandIn, authorization: str | None = None, **options: Any
 ) -> AsyncIterator[Client]:
     headers = {"Authorization": authorization or f"Token {service.key}"}
-    async with connect(
-        service.url, additional_headers=headers, proxy=None, compression=None, **options
-    ) as socket:
+    options = {"additional_headers": headers, "proxy": None, "max_queue": None, **options}
+    async with connect(service.url, **options) as socket:
         yield Client(socket)
 
 

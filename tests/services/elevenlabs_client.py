@@ -8,7 +8,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -20,11 +20,7 @@ from device.simulator.services.elevenlabs import ElevenLabs
 PATIENCE_S = 3.0
 RATE_HZ = 16_000
 Frame = dict[str, Any]
-KEYS = {
-    "user_transcript": "user_transcription_event",
-    "tentative_user_transcript": "tentative_user_transcription_event",
-    "agent_chat_response_part": "text_response_part",
-}
+INITIATION = "conversation_initiation_client_data"
 
 
 def payload(frame: Frame) -> Frame:
@@ -52,7 +48,7 @@ class Client:
 
     async def initiate(self, **fields: Any) -> Frame:
         """Returns the metadata."""
-        await self.send(type="conversation_initiation_client_data", **fields)
+        await self.send(type=INITIATION, **fields)
         return payload(await self.receive())
 
     async def say(self, audio: bytes, piece: int = 3200) -> None:
@@ -61,15 +57,16 @@ class Client:
 
     async def receive(self) -> Frame:
         """The next that is no ping."""
-        while True:
-            async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):  # pings do not prolong it
+            while True:
                 frame = json.loads(await self.socket.recv())
-            self.frames.append(frame)
-            if frame["type"] != "ping":
-                assert isinstance(frame, dict)
-                return frame
-            if self.pongs:
-                await self.send(type="pong", event_id=frame["ping_event"]["event_id"])
+                self.frames.append(frame)
+                if frame["type"] != "ping":
+                    assert isinstance(frame, dict)
+                    return frame
+                if self.pongs:
+                    with suppress(ConnectionClosed):  # what came before the end is yet to be read
+                        await self.send(type="pong", event_id=frame["ping_event"]["event_id"])
 
     async def until(self, kind: str) -> list[Frame]:
         """Up to and with the first of a kind."""
@@ -99,6 +96,14 @@ class Client:
         return (frame.code, frame.reason) if frame is not None else (1006, "")
 
 
+async def refused(client: Client) -> tuple[str, int]:
+    """The error's type and the code that the connection is closed with."""
+    error = await client.expect("error")
+    code, reason = await client.closed()
+    assert error["code"] == code and error["message"].startswith(reason)
+    return error["error_type"], code
+
+
 @asynccontextmanager
 async def dial(url: str) -> AsyncIterator[Client]:
     async with connect(url, proxy=None, compression=None, close_timeout=0.2) as socket:
@@ -118,11 +123,12 @@ def talk(
             if initiate:
                 await client.initiate()
             await act(client)
-        for _ in range(100):
-            if not [task for task in asyncio.all_tasks() if "Talk." in repr(task.get_coro())]:
+        for _ in range(200):
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            if not others:
                 return client
             await asyncio.sleep(0.01)
-        raise AssertionError("a task of the conversation has outlived its connection")
+        raise AssertionError(f"these have outlived their connection: {others}")
 
     return asyncio.run(run())
 

@@ -51,8 +51,8 @@ class Client:
 
     async def say(self, ms: int, *, rate_hz: int = 16_000, silence_ms: int = 0) -> None:
         """A tone, and silence after it, in pieces of 100 ms."""
-        pcm = tone(ms / 1000, rate_hz=rate_hz) + bytes(2 * rate_hz * silence_ms // 1000)
-        size = 2 * rate_hz // 10
+        pcm = tone(ms / 1000, rate_hz=rate_hz) + bytes(2 * (rate_hz * silence_ms // 1000))
+        size = rate_hz // 10 * 2
         for at in range(0, len(pcm), size):
             data = base64.b64encode(pcm[at : at + size]).decode()
             await self.realtime(audio={"data": data, "mimeType": f"audio/pcm;rate={rate_hz}"})
@@ -135,7 +135,8 @@ async def serving(*answers: Answer, **options: Any) -> AsyncIterator[GeminiStand
 async def dialled(stand_in: GeminiStandIn, **options: Any) -> AsyncIterator[Client]:
     """Connected, and nothing sent yet."""
     url = options.pop("url", f"{stand_in.url}?key={stand_in.key}")
-    async with connect(url, proxy=None, close_timeout=1, **options) as socket:
+    options.setdefault("close_timeout", 1)
+    async with connect(url, proxy=None, **options) as socket:
         yield Client(socket)
 
 

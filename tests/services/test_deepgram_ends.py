@@ -25,7 +25,7 @@ from tests.services.deepgram_client import (
 
 EARLY = "NON_SETTINGS_MESSAGE_BEFORE_SETTINGS"
 UNPARSABLE = "UNPARSABLE_CLIENT_MESSAGE"
-LONG = reply("This takes a while. A long while.", heard="tell me more", seconds=4.0)
+LONG = reply("This takes a while. A long while.", heard="tell me more", seconds=12.0)
 
 
 # --- order ------------------------------------------------------------------------------
@@ -104,17 +104,19 @@ def test_keep_alives_keep_a_silent_session_and_are_needless_beside_audio() -> No
     async def act(service: DeepgramStandIn) -> None:
         async with talking(service) as client:
             await client.ready()
-            for _ in range(6):
+            for _ in range(11):
                 await client.send("KeepAlive")
                 assert await client.quiet()
             await client.say(bytes(640))
             await client.send("KeepAlive")
+            assert await client.quiet(0.25)
+            await client.send("KeepAlive")
             await client.send("InjectUserMessage", content="still there?")
             await client.expect("AgentAudioDone")
 
-    (session,) = run(act, manner=Manner(quiet_s=0.25)).sessions
+    (session,) = run(act, manner=Manner(quiet_s=0.5, flowing_s=0.2)).sessions
     assert session.error is None
-    assert session.counts["KeepAlive"] == 7
+    assert session.counts["KeepAlive"] == 13
     assert session.counts["needless_keep_alive"] == 1
 
 
@@ -180,7 +182,7 @@ def test_the_service_fails_at_any_point(fault: Fault, before: list[str]) -> None
 
 @pytest.mark.parametrize("at", ["settings", "turn", "reply"])
 def test_a_warning_does_not_end_the_session(at: str) -> None:
-    fault = Fault("SLOW", at=at, fatal=False)  # type: ignore[arg-type]
+    fault = Fault("SLOW", at=at, fatal=False)
 
     async def act(service: DeepgramStandIn) -> None:
         async with talking(service) as client:
@@ -201,7 +203,7 @@ def test_a_model_that_does_not_answer_is_warned_of_and_the_next_one_taken() -> N
             await client.ready(agent={"think": think("dead", "alive")})
             await client.say()
             got = await client.until("AgentAudioDone")
-            assert [one["code"] for one in got if kind_of(one) == "Warning"] == [  # type: ignore[index]
+            assert [one["code"] for one in got if kind_of(one) == "Warning"] == [
                 "THINK_REQUEST_FAILED"
             ]
         async with talking(service) as client:

@@ -1,10 +1,11 @@
 """The Gemini Live stand-in: addresses, keys, ``setup`` and what it refuses.
 
-What its facts say, and where it is proved (``turns``, ``life`` are the files beside this one):
+What its facts say, and where it is proved (the others are the files beside this one):
 connecting, versions, keys, tokens, Vertex -> here; frames of both kinds -> here; key case -> here;
 ``setup`` first and once, one field a message -> here; models, voices, modalities -> here;
-realtimeInput, clientContent, toolResponse -> turns; server messages and their order -> turns;
-interruption -> turns; limits, goAway, resumption, compression, usage, failures, troubles -> life.
+realtimeInput, clientContent, server messages and their order, interruption -> turns; toolCall,
+toolResponse, toolCallCancellation, contextUpdate -> calls; limits, goAway, resumption, compression,
+usage, failures -> life; bad lines and mutated messages -> troubles; the official client -> judge.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ def test_an_ephemeral_token_opens_the_constrained_address_only() -> None:
                 async with dialled(stand_in, url=plain, additional_headers=header):
                     pass
             async with dialled(stand_in, url=f"{plain}Constrained?access_token=old") as client:
+                await client.send(**SETUP)
                 assert (await client.ended()).code == 1007
 
     run(talk())
@@ -95,6 +97,7 @@ def test_a_wrong_key_is_closed_or_refused_and_a_missing_one_never_gets_in() -> N
     async def talk() -> None:
         async with serving() as stand_in:
             async with dialled(stand_in, url=f"{stand_in.url}?key=wrong") as client:
+                await client.send(**SETUP)
                 closed = await client.ended()
             assert (closed.code, closed.reason[:17]) == (1007, "API key not valid")
             assert await status(stand_in, stand_in.url) == 403

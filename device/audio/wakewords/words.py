@@ -40,7 +40,7 @@ def noise_models(wake: WakeSettings) -> tuple[MicroModel, ...]:
 
 def wake_models(wake: WakeSettings) -> tuple[WakeModel, ...]:
     """Every model that these settings load, with its licence. Raises ModelError."""
-    return (*first_models(wake), *second_models(wake))
+    return (*first_models(wake), *second_models(wake), *noise_models(wake))
 
 
 def listens_alone(wake: WakeSettings) -> bool:

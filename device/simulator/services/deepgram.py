@@ -12,11 +12,13 @@ Not modelled: audio other than ``linear16``, the end of a turn by the v2 recogni
 thresholds, back-channels, presence checks, fillers and frustration of ``think_live``, custom
 payloads to and from one's own model, the self-hosted hosts' differences.
 
-Not documented, and assumed here (most of it in :class:`deepgram_manner.Manner`): the codes of
-errors beyond their being fatal, how the socket is closed after one, what the end of the longest
-session looks like, that unknown fields are refused, that audio of an interrupted turn ends
-without ``AgentAudioDone``, that text for the user interrupts the agent, how much audio follows
-``UserStartedSpeaking``, and that history is on unless switched off.
+Not certain, and assumed here (most of it in :class:`deepgram_manner.Manner`): how the socket is
+closed after an error, what the end of the longest session looks like, that unknown fields are
+refused, that an interrupted turn has no ``AgentAudioDone``, that written words of the user's
+interrupt the agent and are refused while the user speaks, that a reply's text comes sentence by
+sentence, how much audio follows ``UserStartedSpeaking``, and that history is on unless switched
+off. Codes of errors and warnings are those that the service publishes, but for ``FAILED_TO_THINK``,
+``FAILED_TO_SPEAK`` and ``SPEAK_REQUEST_FAILED``; so far as a client may know, any error is fatal.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from device.simulator.services.stand_in import HttpAnswer, StandIn
 PATH = "/v1/agent/converse"
 GRANT = "/v1/auth/grant"
 LONGEST_SESSION_S = 2 * 3600.0
-TOKEN_S = 30
+TOKEN_S, LONGEST_TOKEN_S = 30, 3600
 
 
 class DeepgramStandIn(StandIn):
@@ -94,9 +96,11 @@ class DeepgramStandIn(StandIn):
         scheme, _, secret = Headers(headers).get("Authorization", "").partition(" ")
         if scheme.lower() != "token" or secret != self.key:
             return _refusal(401, "INVALID_AUTH", "InvalidSettingsError credentials.")
-        seconds = body.get("ttl_seconds") or TOKEN_S
+        seconds = body.get("ttl_seconds", TOKEN_S) if isinstance(body, dict) else None
+        if not isinstance(seconds, int) or not 1 <= seconds <= LONGEST_TOKEN_S:
+            return _refusal(400, "INVALID_REQUEST", "ttl_seconds is wrong")
         token = uuid.uuid4().hex
-        self.tokens[token] = time.monotonic() + float(seconds)
+        self.tokens[token] = time.monotonic() + seconds
         return HttpAnswer(200, {"access_token": token, "expires_in": seconds})
 
     def _knows(self, scheme: str, secret: str) -> bool:

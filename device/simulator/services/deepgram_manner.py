@@ -34,7 +34,7 @@ class Manner:
     service wants a KeepAlive every 8 s of silence."""
 
     piece_ms: int = 40  #: of audio in one binary frame
-    speed: float = 8.0  #: audio is sent so many times faster than it plays
+    speed: float = 20.0  #: audio is sent so many times faster than it plays
     late_pieces: int = 3  #: already on their way when the user interrupts
     welcome_s: float = 0.0  #: from the hand-shake to ``Welcome``
     apply_s: float = 0.02  #: from ``Settings`` to ``SettingsApplied``

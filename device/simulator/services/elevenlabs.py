@@ -12,10 +12,12 @@ latter's messages can be sent by :attr:`Agent.also`), on-premises set-up. There 
 interruption, no resumption, and no usage, as there is none in the service.
 
 Unverified against the service: that a client's mistakes end the connection, and most codes of
-errors; how a wrong agent or a missing signature is refused (here: closed with 3000); whether
-``end_call`` waits until its farewell is heard (here: it does not); whether ``ping`` counts on its
-own (here: it does); that a signed URL serves once. The message about a used-up quota is as clients
-have recorded it: without ``error_event``.
+errors (max_duration_exceeded has 1000 here); how a wrong address, a wrong agent or a missing
+signature is refused (here: 404, 403, closed with 3000); the bodies of refusals over HTTP; with
+which code an inactive call is closed (here: 1000); whether ``end_call`` waits until its farewell
+is heard (here: it does not); whether ``ping`` counts on its own (here: it does), and
+transcripts, tool calls and audio together (here: they do); that a signed URL serves once.
+The message about a used-up quota is as clients have recorded it: without ``error_event``.
 """
 
 from __future__ import annotations
@@ -50,6 +52,7 @@ class ElevenLabs(StandIn):
 
     ``http_fault``, while it is set, answers every request for a signed URL. ``told`` has the
     frames that ask for no answer (contextual updates, feedback, activity, multimodal messages).
+    An exception of the brain's ends the conversation with 1011 and is in the server's log.
     """
 
     def __init__(

@@ -64,12 +64,12 @@ class Talk:
             self._start(self._after(agent.initiation_timeout_s, self._no_initiation))
             self._start(self._after(agent.max_duration_s, self._too_long))
             async for data in self._line:
+                if self._closed:
+                    continue  # the rest is only waited for
                 try:
                     await self._take(read(data))
                 except FrameError as error:
                     await self._fail(Fault(error.error_type, POLICY, str(error)))
-                if self._closed:
-                    break
             for task in self._tasks:
                 task.cancel()
 
@@ -248,6 +248,7 @@ class Talk:
     async def _fail(self, fault: Fault) -> bool:
         """Make a fault; whether the connection is closed by it."""
         code, text = fault.code, fault.message
+        self._closed = fault.close
         if fault.flat:
             message = f"received {code} (protocol error) {text}"
             await self._line.send(json.dumps({"type": "error", "message": message}))
@@ -255,7 +256,6 @@ class Talk:
             event = {"code": code, "message": text, "error_type": fault.error_type}
             await self._line.send(json.dumps({"type": "error", "error_event": event}))
         if fault.close:
-            self._closed = True
             await self._line.close(code, _reason(text))
         return fault.close
 

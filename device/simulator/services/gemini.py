@@ -137,12 +137,13 @@ class GeminiStandIn(StandIn):
 
     async def _converse(self, line: Line, request: Request) -> None:
         kind, version = address(request)
-        if not self._accepts(kind, credential(request, kind)):
-            raise RefusedError(*BAD_KEY)
         messages = aiter(line)
         data = await anext(messages, None)
         if data is None:
             return
+        # Only now: the official client expects no close before it has sent its setup.
+        if not self._accepts(kind, credential(request, kind)):
+            raise RefusedError(*BAD_KEY)
         setup = self._setup(data, version, vertex=kind == "bearer")
         if self.failures.setup is not None:
             raise RefusedError(*self.failures.setup)

@@ -24,7 +24,8 @@ class Conversation:
         self.audio_s = 0.0  #: heard so far, on all its connections
         self.seen = False  #: it has had video
         self.connections = 0  #: that are open
-        self._asked: asyncio.Task[Answer] | None = None
+        self._asked: asyncio.Task[Answer] | None = None  #: the latest
+        self._asking: set[asyncio.Task[Answer]] = set()
 
     async def ask(self, question: Question) -> Answer:
         """One at a time: a brain is never asked while it still thinks about an earlier question,
@@ -39,6 +40,8 @@ class Conversation:
             return await question(self.brain)
 
         asked = self._asked = asyncio.create_task(after())
+        self._asking.add(asked)
+        asked.add_done_callback(self._asking.discard)
         try:
             return await asyncio.shield(asked)
         except asyncio.CancelledError:
@@ -49,10 +52,11 @@ class Conversation:
     async def leave(self) -> None:
         """A connection ends; with the last one nobody waits for an answer."""
         self.connections -= 1
-        if self._asked is not None and not self.connections:
-            self._asked.cancel()
-            await asyncio.wait({self._asked})
-            self._asked = None
+        left = set() if self.connections else set(self._asking)
+        for asked in left:
+            asked.cancel()
+        if left:
+            await asyncio.wait(left)
 
 
 @dataclass(slots=True)

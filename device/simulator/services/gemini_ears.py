@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from device.simulator.services.brain import converted
-from device.simulator.services.ears import FRAME_MS, Started, TurnDetector
+from device.simulator.services.ears import FRAME_MS, SPEECH, Started, TurnDetector
 from device.simulator.services.gemini_setup import Setup
 from device.simulator.services.gemini_wire import RefusedError
 
@@ -67,6 +69,8 @@ class Ears:
         rate_hz = rate_of(mime_type)
         if len(pcm) % 2:
             raise RefusedError(1007, "The audio is not 16-bit PCM: it has an odd number of bytes.")
+        if not pcm:
+            return []
         if rate_hz % (1000 // FRAME_MS):
             pcm, rate_hz = converted(pcm, rate_hz, NATIVE_HZ), NATIVE_HZ
         found = [] if rate_hz == self._rate_hz else self._change(rate_hz)
@@ -103,13 +107,10 @@ class Ears:
             raise RefusedError(
                 1007, "audio_stream_end is only valid with automatic activity detection."
             )
-        told, speaking = self._told, self._detector.speaking
+        told = self._told
         pcm = self._detector.take()
         self._since_ms, self._told = None, False
-        if not speaking:
-            return []
-        turn = Turn(self._detector.heard_ms, self._rate_hz, pcm)
-        return [turn] if told else [Onset(turn.at_ms), turn]
+        return [Turn(self._detector.heard_ms, self._rate_hz, pcm)] if told else []
 
     def _listen(self) -> TurnDetector:
         # A turn of no pause at all would end within its first word.
@@ -125,17 +126,27 @@ class Ears:
         return found
 
     def _detect(self, pcm: bytes) -> list[Onset | Turn]:
+        size = 2 * self._rate_hz * FRAME_MS // 1000
         found: list[Onset | Turn] = []
+        for at in range(0, len(pcm), size):
+            found += self._frame(pcm[at : at + size])
+        return found
+
+    def _frame(self, pcm: bytes) -> list[Onset | Turn]:
+        """At most one frame, so that speech is seen to last while it lasts."""
         for what in self._detector.hear(pcm):
             if isinstance(what, Started):
-                self._since_ms = what.at_ms
+                self._since_ms, self._told = what.at_ms, False
                 continue
-            since_ms = what.at_ms if self._since_ms is None else self._since_ms
-            if self._told or what.at_ms - since_ms >= self._setup.onset_ms:
-                found += [] if self._told else [Onset(since_ms)]
-                found.append(Turn(what.at_ms, self._rate_hz, what.pcm))
-            self._since_ms, self._told = None, False
-        if self._since_ms is not None and not self._told:
-            self._told = self._detector.heard_ms - self._since_ms >= self._setup.onset_ms
-            found += [Onset(self._since_ms)] if self._told else []
-        return found
+            told, self._since_ms, self._told = self._told, None, False
+            # What was too short to be announced was no speech.
+            return [Turn(what.at_ms, self._rate_hz, what.pcm)] if told else []
+        if self._since_ms is None or self._told or not _loud(pcm):
+            return []
+        self._told = self._detector.heard_ms - self._since_ms >= self._setup.onset_ms
+        return [Onset(self._since_ms)] if self._told else []
+
+
+def _loud(pcm: bytes) -> bool:
+    samples = np.frombuffer(pcm, "<i2").astype(np.float64)
+    return float(np.sqrt(np.mean(samples**2))) > SPEECH

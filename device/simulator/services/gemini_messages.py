@@ -95,7 +95,7 @@ class Tokens:
     def __init__(self) -> None:
         self._context: Counter[str] = Counter()
         self._asked: Counter[str] = Counter()
-        self._said: Counter[str] = Counter()
+        self._said_s = 0.0
         self._thought = 0
 
     def heard(self, seconds: float) -> None:
@@ -108,7 +108,7 @@ class Tokens:
         self._asked["TEXT"] += -(-len(text) // LETTERS_A_TOKEN)
 
     def said(self, seconds: float) -> None:
-        self._said["AUDIO"] += round(seconds * AUDIO_TOKENS_S)
+        self._said_s += seconds
 
     def thought(self, text: str) -> None:
         self._thought += -(-len(text) // LETTERS_A_TOKEN)
@@ -118,20 +118,21 @@ class Tokens:
         cut to ``target`` when it has more than ``trigger``."""
         before = self._context
         prompt = before + self._asked
+        said = Counter({"AUDIO": round(self._said_s * AUDIO_TOKENS_S)})
         usage: Message = {
             "promptTokenCount": prompt.total(),
-            "responseTokenCount": self._said.total(),
-            "totalTokenCount": prompt.total() + self._said.total() + self._thought,
+            "responseTokenCount": said.total(),
+            "totalTokenCount": prompt.total() + said.total() + self._thought,
             "promptTokensDetails": _details(prompt),
-            "responseTokensDetails": _details(self._said),
+            "responseTokensDetails": _details(said),
         }
         if self._thought:
             usage["thoughtsTokenCount"] = self._thought
         if cached and before:
             usage["cachedContentTokenCount"] = before.total()
             usage["cacheTokensDetails"] = _details(before)
-        self._context = prompt + self._said
-        self._asked, self._said, self._thought = Counter(), Counter(), 0
+        self._context = prompt + said
+        self._asked, self._said_s, self._thought = Counter(), 0.0, 0
         total = self._context.total()
         if trigger is not None and total > trigger:
             kept = {name: count * target // total for name, count in self._context.items()}

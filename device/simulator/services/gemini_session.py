@@ -103,7 +103,7 @@ class GeminiSession:
         if complete:
             asked = [turn for turn in self.conversation.history if turn.get("role") != "model"]
             text = words_of(asked[-1]) if asked else ""
-            await self.talk.begin(lambda brain: brain.written(text))
+            self.talk.begin(lambda brain: brain.written(text))
 
     async def _realtime(self, body: Mapping[str, Any]) -> None:
         if self._held is not None:
@@ -147,10 +147,10 @@ class GeminiSession:
     async def _answer(self, turn: Turn) -> None:
         typed, self._typed = "\n".join(self._typed), []
         if not turn.pcm and typed:
-            await self.talk.begin(lambda brain: brain.written(typed))
+            self.talk.begin(lambda brain: brain.written(typed))
             return
         self.conversation.tokens.heard(len(turn.pcm) / 2 / turn.rate_hz)
-        await self.talk.begin(lambda brain: brain.spoken(turn.pcm, turn.rate_hz))
+        self.talk.begin(lambda brain: brain.spoken(turn.pcm, turn.rate_hz))
 
     async def _read(self, text: str) -> None:
         """Written while the conversation is spoken: activity in itself."""
@@ -160,7 +160,7 @@ class GeminiSession:
             return
         if self.setup.interrupts:
             await self.talk.interrupt()
-        await self.talk.begin(lambda brain: brain.written(text))
+        self.talk.begin(lambda brain: brain.written(text))
 
     async def _see(self, blob: Mapping[str, Any]) -> None:
         if not blob.get("mimeType", "").startswith("image/"):

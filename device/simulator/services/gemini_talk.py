@@ -44,6 +44,14 @@ class Mouth:
     rejection: Callable[[], str]
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to ask the brain. ``silent``: its answer is not said."""
+
+    question: Question
+    silent: bool = False
+
+
 class Talk:
     """The replies of one connection. Its methods are called by one task only; the reply that is
     being given is a task of its own."""
@@ -55,7 +63,8 @@ class Talk:
         self.functions: Mapping[str, bool] = setup.functions
         self._conversation = conversation
         self._reply: asyncio.Task[None] | None = None
-        self._next: deque[tuple[Question, bool]] = deque()
+        self._job: Job | None = None  #: that ``_reply`` is about
+        self._next: deque[Job] = deque()
         self._groups: list[Group] = []
         self._cancelled: set[str] = set()
         self._late: list[bytes] = []
@@ -66,11 +75,12 @@ class Talk:
     @property
     def busy(self) -> bool:
         """Something may be interrupted: a reply, or calls that a reply waits for."""
-        return self._reply is not None or any(not group.free for group in self._groups)
+        audible = self._job is not None and not self._job.silent
+        return audible or any(not group.free for group in self._groups)
 
-    async def begin(self, question: Question, *, silent: bool = False) -> None:
+    def begin(self, question: Question) -> None:
         """Answer, after what is being answered now."""
-        self._next.append((question, silent))
+        self._next.append(Job(question))
         self._go_on()
 
     async def interrupt(self) -> None:
@@ -82,8 +92,7 @@ class Talk:
         if self._reply is not None:
             self._reply.cancel()
             await asyncio.wait({self._reply})
-            self._reply = None
-        self._next.clear()
+            self._reply = self._job = None
         ids = [id_ for group in self._groups if not group.free for id_ in group.ids]
         self._groups = [group for group in self._groups if group.free]
         if ids:
@@ -95,6 +104,7 @@ class Talk:
             await self._mouth.send(content(**model_turn(audio_part(pcm))))
         self._late = []
         await self._complete({})
+        self._go_on()
 
     async def results(self, responses: list[Mapping[str, Any]]) -> None:
         """A ``toolResponse``; the model goes on by itself when all results are there."""
@@ -128,28 +138,30 @@ class Talk:
         if group.free and "INTERRUPT" in group.scheduling:
             await self.interrupt()
         silent = group.free and group.scheduling == {"SILENT"}
-        self._next.appendleft((lambda brain: brain.tools_done(results), silent))
+        job = Job(lambda brain: brain.tools_done(results), silent)
+        self._next.appendleft(job)
         self._go_on()
 
     def _go_on(self) -> None:
         waits = self._reply is not None or any(not group.free for group in self._groups)
         # The results of calls are what a reply waits for: they come in with no call left open.
         if self._next and not waits:
-            question, silent = self._next.popleft()
-            self._reply = asyncio.create_task(self._give(question, silent))
+            self._job = self._next.popleft()
+            self._reply = asyncio.create_task(self._give(self._job))
 
-    async def _give(self, question: Question, silent: bool) -> None:
+    async def _give(self, job: Job) -> None:
         try:
             await self._mouth.settled(False)
-            answer = await self._conversation.ask(question)
-            if silent:
+            answer = await self._conversation.ask(job.question)
+            if job.silent:
                 await self._mouth.settled(True)
             else:
                 await self._answer(answer)
         except Exception:
             await self._mouth.close(1011, "Internal error encountered.")
             raise
-        self._reply, self._ending, self._late = None, False, []
+        self._reply = self._job = None
+        self._ending, self._late = False, []
         self._go_on()
 
     async def _answer(self, answer: Answer) -> None:

@@ -88,6 +88,11 @@ def beta_item(item: Json) -> Json:
     item = dict(item)
     if item["type"] == "function_call_output":
         item.pop("status", None)
+    if item.get("role") == "user":  # the client's models require the sound, if only as a blank
+        item["content"] = [
+            {"audio": ""} | part if part["type"] == "input_audio" else part
+            for part in item["content"]
+        ]
     if item.get("role") == "assistant":
         item["content"] = [
             {k: v for k, v in part.items() if k != "audio"}
@@ -145,7 +150,9 @@ def from_voice_live(response: Mapping[str, Any]) -> Json:
             case "input_items":
                 renamed["input"] = value
             case "pre_generated_assistant_message":
-                renamed["words"] = " ".join(part["text"] for part in value["content"])
+                renamed["words"] = " ".join(
+                    part.get("text", "") for part in value.get("content", [])
+                )
             case "instructions" | "tools" | "tool_choice" | "max_output_tokens" | "metadata":
                 renamed[name] = value
             case "cancel_previous" | "append_input_items" | "commit":

@@ -43,6 +43,8 @@ from device.simulator.services.openai_live_session import (
 from device.simulator.services.openai_live_shapes import COMMANDS
 from device.simulator.services.stand_in import HttpAnswer, StandIn
 
+__all__ = ["CAP_S", "PATHS", "Manners", "Mishaps", "OpenAILive"]
+
 PATHS = ("/v1/live/sessions", "/openai/v1/live/sessions")
 CAP_S = 3600.0
 

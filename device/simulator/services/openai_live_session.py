@@ -97,7 +97,7 @@ class Session:
         )
         self._talk.delegations = self._delegations
         self._replied_ms = 0
-        self._heard_any = self._ended = False
+        self._heard_any = False
         outbox.record.sessions.append(self.resource)
 
     async def run(self, messages: AsyncIterator[Data]) -> None:
@@ -185,10 +185,7 @@ class Session:
         await self._outbox.post("session.updated", session=self.resource, client_event_id=event_id)
 
     async def end(self, reason: CloseReason, client_event_id: str | None = None) -> None:
-        """Tell why, and what it came to; nothing is sent after that. Once is enough."""
-        if self._ended:
-            return
-        self._ended = True
+        """Tell why, and what it came to; nothing is sent after that."""
         for one in self._talk.unplaced:
             message = "The session ended before the context was added to it."
             fault = LiveError("context_injection_incomplete", message)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from device.simulator.services.brain import Answer
+from device.simulator.services.brain import Answer, Brain
 from device.simulator.services.line import Data, Line
 from device.simulator.services.openai_audio import Format
 from device.simulator.services.openai_dialects import from_voice_live, outgoing
@@ -29,9 +29,11 @@ CAP_S = 3600.0
 class Session:
     """From ``session.created`` to the end of the connection. Event loop only."""
 
+    brain: Brain  #: from :meth:`run` on
+
     def __init__(self, owner: OpenAIRealtime, line: Line, model: str, preset: Json) -> None:
         self.owner, self.line, self.dialect = owner, line, owner.dialect
-        self.brain, self._thinking = owner.brain(), asyncio.Lock()
+        self._thinking = asyncio.Lock()
         self.id, self.conversation_id = new_id("sess"), new_id("conv")
         self.cap_s = CAP_S if owner.cap_s is None else owner.cap_s
         self.wire = merged(defaults(self.dialect, model), preset, self.dialect)
@@ -59,6 +61,7 @@ class Session:
 
     async def run(self) -> None:
         """Until either side ends it; no task outlives it."""
+        self.brain = self.owner.brain()
         self.spawn(self._expire())
         try:
             if self.dialect == "xai":
@@ -138,13 +141,16 @@ class Session:
             raise invalid_value("session.model", "The model of a session cannot be changed.")
         self.check_voice(settings.voice, "session.audio.output.voice")
         if settings.speed != self.settings.speed and self.replies.active is not None:
-            message = "The speed can only be changed between turns."
-            raise invalid_value("session.audio.output.speed", message)
+            text = "The speed can only be changed between turns."
+            raise invalid_value("session.audio.output.speed", text)
         tracing = self.wire.get("tracing")
         if tracing is not None and new.get("tracing") != tracing:
-            message = "Tracing cannot be changed once it is enabled."
-            raise invalid_value("session.tracing", message)
-        heard = (settings.heard, settings.detection) != (self.settings.heard, self.settings.detection)
+            text = "Tracing cannot be changed once it is enabled."
+            raise invalid_value("session.tracing", text)
+        heard = (settings.heard, settings.detection) != (
+            self.settings.heard,
+            self.settings.detection,
+        )
         self.wire, self.settings = new, settings
         if heard:
             self.turns.configure()
@@ -158,10 +164,10 @@ class Session:
 
     async def _create_item(self, message: Json) -> None:
         item = self.made(message["item"])
-        if item.kind == "function_call_output":
-            if item.data["call_id"] not in self.items.calls():
-                text = f"Tool call ID '{item.data['call_id']}' not found in conversation."
-                raise RefusalError("invalid_tool_call_id", text, "item.call_id")
+        call_id = item.data.get("call_id")
+        if item.kind == "function_call_output" and call_id not in self.items.calls():
+            text = f"Tool call ID '{call_id}' not found in conversation."
+            raise RefusalError("invalid_tool_call_id", text, "item.call_id")
         if item.kind == "mcp_approval_response":
             self.mcp.check(item.data)
         await self.add(item, message.get("previous_item_id"))
@@ -193,9 +199,7 @@ class Session:
         if item.kind == "function_call_output":
             self.replies.result(item.data["call_id"], item.data["output"])
         for event in ("added", "done"):
-            await self.send(
-                f"conversation.item.{event}", item=item.data, previous_item_id=before
-            )
+            await self.send(f"conversation.item.{event}", item=item.data, previous_item_id=before)
 
     async def _retrieve(self, message: Json) -> None:
         item = self.items.get(message["item_id"], "retrieving")
@@ -249,9 +253,7 @@ class Session:
         """What the brain makes of a spoken turn, asked once."""
         if item.hearing is None:
             pcm, rate_hz = item.audio, item.format.rate_hz
-            item.hearing = asyncio.create_task(
-                self.think(lambda: self.brain.spoken(pcm, rate_hz))
-            )
+            item.hearing = asyncio.create_task(self.think(lambda: self.brain.spoken(pcm, rate_hz)))
             self._tasks.add(item.hearing)
         return item.hearing
 
@@ -259,37 +261,43 @@ class Session:
         """The recogniser works beside the model: its words may come before or after the reply."""
         name = "conversation.item.input_audio_transcription"
         where = {"item_id": item.id, "content_index": 0}
+        heard, message = "", "The audio could not be transcribed."
+        failed = self.owner.faults.transcription
         try:
-            answer = await asyncio.shield(self.hearing(item))
-        except Exception as broken:  # whatever the brain raises is the service's failure
-            answer = None
-            message = f"Input transcription failed: {broken}"
-        if answer is None or self.owner.faults.transcription:
+            heard = (await asyncio.shield(self.hearing(item))).heard
+        except Exception as broken:  # noqa: BLE001 - whatever the brain raises is a failure
+            failed, message = True, f"Input transcription failed: {broken}"
+        if failed:
             error = {
                 "type": "transcription_error", "code": "audio_unintelligible",
-                "message": message if answer is None else "The audio could not be transcribed.",
+                "message": message,
                 "param": None,
             }  # fmt: skip
             await self.send(f"{name}.failed", **where, error=error)
             return
         so_far = ""
-        for number, word in enumerate(answer.heard.split()):
+        for number, word in enumerate(heard.split()):
             delta = f" {word}" if number else word
             so_far += delta
             await self.send(f"{name}.delta", **where, delta=delta, so_far=so_far)
-        item.data["content"][0]["transcript"] = answer.heard
-        heard, words = item.audio_ms // 100, len(answer.heard) // 4 + 1
+        item.data["content"][0]["transcript"] = heard
+        sound, words = item.audio_ms // 100, len(heard) // 4 + 1
         usage = {
-            "type": "tokens", "input_tokens": heard, "output_tokens": words,
-            "total_tokens": heard + words,
-            "input_token_details": {"audio_tokens": heard, "text_tokens": 0},
+            "type": "tokens", "input_tokens": sound, "output_tokens": words,
+            "total_tokens": sound + words,
+            "input_token_details": {"audio_tokens": sound, "text_tokens": 0},
         }  # fmt: skip
-        await self.send(f"{name}.completed", **where, transcript=answer.heard, usage=usage)
+        await self.send(f"{name}.completed", **where, transcript=heard, usage=usage)
 
 
 def _parsed(data: str) -> Any:
     try:
-        return json.loads(data)
+        return json.loads(data, parse_constant=_no_constant)
     except ValueError:
         message = "We could not parse the JSON body of your request."
         raise RefusalError("invalid_json", message) from None
+
+
+def _no_constant(name: str) -> Any:
+    """NaN and infinities, which Python reads, are no JSON."""
+    raise ValueError(name)

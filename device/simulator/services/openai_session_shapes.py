@@ -25,7 +25,17 @@ from device.simulator.services.openai_shapes import (
 )
 
 VOICES = ["alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"]
-GONE = ["temperature", "modalities", "voice", "input_audio_format", "output_audio_format", "input_audio_transcription", "input_audio_noise_reduction", "turn_detection", "max_response_output_tokens"]
+GONE = [
+    "temperature",
+    "modalities",
+    "voice",
+    "input_audio_format",
+    "output_audio_format",
+    "input_audio_transcription",
+    "input_audio_noise_reduction",
+    "turn_detection",
+    "max_response_output_tokens",
+]
 """Fields of the beta's flat session."""
 XAI_RATES = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
 VL_RATES = {"pcm16": 24000, "pcm16_8000hz": 8000, "pcm16_16000hz": 16000}
@@ -193,6 +203,9 @@ XAI = shape(
         ),
     }
 )  # fmt: skip
+AZURE_VADS = (
+    "server_vad", "azure_semantic_vad", "azure_semantic_vad_en", "azure_semantic_vad_multilingual",
+)  # fmt: skip
 _AZURE_VAD = shape(
     _DETECTION
     | {
@@ -203,7 +216,7 @@ _AZURE_VAD = shape(
 VL_DETECTION = or_null(
     by(
         "type",
-        dict.fromkeys(("server_vad", "azure_semantic_vad", "azure_semantic_vad_en", "azure_semantic_vad_multilingual"), _AZURE_VAD),
+        dict.fromkeys(AZURE_VADS, _AZURE_VAD),
     )
 )  # fmt: skip
 VL_VOICE = either(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from device.simulator.services.openai_audio import Format
@@ -167,3 +167,27 @@ def read(session: Json, dialect: str) -> Settings:
         (session if dialect == "xai" else spoken)["voice"], float(spoken.get("speed", 1.0)),
         tools, choice, parallel, None if limit == "inf" else limit,
     )  # fmt: skip
+
+
+def overridden(settings: Settings, params: Mapping[str, Any]) -> Settings:
+    """For one response; ``params`` in the names of GA."""
+    output = params.get("audio", {}).get("output", {})
+    changes: Json = {}
+    if "format" in output:
+        changes["spoken"] = _format(output["format"])
+    if "flat_format" in params:
+        name = params["flat_format"]
+        changes["spoken"] = _flat_format(name, VL_RATES.get(name, 8000))
+    if "voice" in output or "voice" in params:
+        changes["voice"] = output.get("voice", params.get("voice"))
+    if "output_modalities" in params:
+        changes["speaks"] = params["output_modalities"] == ["audio"]
+    if "max_output_tokens" in params:
+        limit = params["max_output_tokens"]
+        changes["max_tokens"] = None if limit == "inf" else limit
+    if "tools" in params:
+        changes["tools"] = tuple(params["tools"])
+    for name, field in (("tool_choice", "tool_choice"), ("parallel_tool_calls", "parallel")):
+        if name in params:
+            changes[field] = params[name]
+    return replace(settings, **changes)

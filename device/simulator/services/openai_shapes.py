@@ -41,7 +41,9 @@ def invalid_value(path: str, message: str) -> RefusalError:
 
 
 def missing(path: str) -> RefusalError:
-    return RefusalError("missing_required_parameter", f"Missing required parameter: '{path}'.", path)
+    return RefusalError(
+        "missing_required_parameter", f"Missing required parameter: '{path}'.", path
+    )
 
 
 def unknown(path: str) -> RefusalError:

@@ -118,7 +118,7 @@ class Turns:
         if (session.settings.detection or {}).get("create_response", True):
             await session.replies.create_when_free()
 
-    async def _commit(self, pcm: bytes) -> None:
+    async def _commit(self, pcm: bytes, *, speech: bool = True) -> None:
         session = self._session
         heard = Format("pcm", session.settings.heard.rate_hz)
         data = {
@@ -128,11 +128,9 @@ class Turns:
         item = Item(data, pcm, heard)
         self._item_id = new_id("item")
         before = session.items.last_id()
-        await session.send(
-            "input_audio_buffer.committed", item_id=item.id, previous_item_id=before
-        )
+        await session.send("input_audio_buffer.committed", item_id=item.id, previous_item_id=before)
         await session.add(item)
-        if session.settings.transcribes:
+        if speech and session.settings.transcribes:
             session.spawn(session.transcribe(item))
 
     # --- nobody says anything -------------------------------------------------------------
@@ -163,5 +161,5 @@ class Turns:
         )
         silence = bytes(2 * rate_hz * min(idle_ms, LONGEST_SILENCE_MS) // 1000)
         self._take()
-        await self._commit(silence)
+        await self._commit(silence, speech=False)
         await session.replies.create_when_free()

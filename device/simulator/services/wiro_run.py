@@ -31,6 +31,7 @@ LIFE = (
     "task_assign",
     "task_start",
 )
+LOOK_S = 0.05
 EAGERNESS_MS = {"low": 800, "normal": 500, "high": 300}
 
 
@@ -136,7 +137,8 @@ class Session:
             if left_s <= 0:
                 self.end()
                 return
-            await asyncio.sleep(left_s)
+            # Not longer at a time: a cut reply brings the end of the silence nearer.
+            await asyncio.sleep(min(left_s, LOOK_S))
 
     def _cap(self, began_s: float) -> float | None:
         if self._cap_s is not None:
