@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from device.events_service import BudgetNeared as BudgetNeared
+from device.events_service import BudgetReached as BudgetReached
 from device.events_service import LineDrained as LineDrained
 from device.events_service import LinkClosed as LinkClosed
 from device.events_service import LinkFailed as LinkFailed
@@ -281,6 +283,8 @@ Event = (
     | ReplyDone
     | ReplyInterrupted
     | UsageReported
+    | BudgetNeared
+    | BudgetReached
     | SessionExpiring
     | SessionResumable
     | ServiceTrouble

@@ -172,6 +172,20 @@ class UsageReported:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetNeared:
+    """Most of what the owner lets services cost is used; ``detail`` in words and numbers."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetReached:
+    """All of it is: the session is to be ended politely, and no other one that costs begun."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionExpiring:
     """The service ends this session in so many seconds."""
 

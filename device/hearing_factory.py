@@ -213,7 +213,7 @@ def _first(engine: str, models: Sequence[WakeModel]) -> WakeEngine:
         return OpenWakeWordEngine(models)
     from device.audio.wakewords.litert import LitertWake  # noqa: PLC0415
 
-    return LitertWake(models)
+    return LitertWake(models, rests=True)
 
 
 def _micro(models: Sequence[MicroModel]) -> WakeEngine:

@@ -27,7 +27,21 @@ from device.settings_services import (
     WiroSettings,
 )
 
-__all__ = ["PROVIDERS", "ServiceSettings"]
+__all__ = [
+    "PROVIDERS",
+    "Access",
+    "AudioSettings",
+    "BoardSettings",
+    "CostSettings",
+    "LogSettings",
+    "OfflineSettings",
+    "PhrasesSettings",
+    "ServiceSettings",
+    "Settings",
+    "TurnSettings",
+    "VadSettings",
+    "WakeSettings",
+]
 
 
 @dataclass(frozen=True)
@@ -286,6 +300,11 @@ class PhrasesSettings:
         "Are you still there?", "the reply asked something, and nobody answered", live=True
     )
     goodbye: str = setting("I'll be here.", "nobody answered that either", live=True)
+    no_budget: str = setting(
+        "I have used up what I may spend. Please ask me again later.",
+        "a limit of [cost] is reached",
+        live=True,
+    )
     not_understood: str = setting(
         "Sorry, I did not understand that.",
         "something was said, and nothing could be understood",

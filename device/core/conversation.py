@@ -25,6 +25,8 @@ from device.core.tails import Tail
 from device.core.tools import Toolbox
 from device.core.wake_actions import WAKE, wake_actions
 from device.events import (
+    BudgetNeared,
+    BudgetReached,
     ButtonPressed,
     ErrorKind,
     Event,
@@ -93,6 +95,8 @@ class Conversation(Interrupting):
             ReplyDone: self._on_reply_done,
             ReplyInterrupted: self._on_reply_interrupted,
             SessionExpiring: self._on_session_expiring,
+            BudgetNeared: self._on_budget_neared,
+            BudgetReached: self._on_budget_reached,
             SuccessorReady: self._on_successor_ready,
             SuccessorFailed: self._on_successor_failed,
             ServiceTrouble: self._on_service_trouble,
@@ -117,6 +121,7 @@ class Conversation(Interrupting):
             "idle_close": lambda _now: self._close_idle_link(),
             "slow_link": self._due_slow_link,
             "rollover": self._due_rollover,
+            "no_budget": self._due_no_budget,
             "go_back": self._due_go_back,
         }
 

@@ -14,7 +14,7 @@ from device.commands import (
     WarmPlayback,
 )
 from device.core import going_on
-from device.core.linking import Linking
+from device.core.budget import Budget
 from device.core.phases import Phase
 from device.core.tails import Tail
 from device.core.turn_log import TurnLog
@@ -33,7 +33,7 @@ OFFLINE_PAUSE_S = 2.0
 HEARD_WITHIN_S = 1.0
 
 
-class Listening(Linking):
+class Listening(Budget):
     """Handlers of everything that the ear tells of a turn."""
 
     def _listen(

@@ -19,6 +19,7 @@ class Phrase(StrEnum):
     STILL_THERE = "still_there"
     GOODBYE = "goodbye"
     NOT_UNDERSTOOD = "not_understood"
+    NO_BUDGET = "no_budget"
 
 
 class Phrasebook:

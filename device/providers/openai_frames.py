@@ -7,84 +7,16 @@ from __future__ import annotations
 
 import binascii
 import json
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from collections.abc import Mapping
 
-from device.providers.base import SessionSpec
+from device.providers.openai_sessions import RATE_HZ
 
-RATE_HZ = 24000  #: the only PCM rate of the protocol
 BYTES_PER_MS = RATE_HZ * 2 // 1000
 
-_FORMAT = {"type": "audio/pcm", "rate": RATE_HZ}
 
-
-def address(spec: SessionSpec, default_model: str) -> str:
-    """The WebSocket address with ``?model=``, unless the owner's address chooses already."""
-    parts = urlsplit(spec.url)
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    model = spec.model or default_model
-    if model and not {"model", "call_id", "deployment"} & {name for name, _ in query}:
-        query.append(("model", model))
-    return urlunsplit(parts._replace(query=urlencode(query), fragment=""))
-
-
-def session_update(spec: SessionSpec, event_id: str) -> str:
-    """The whole wish of the owner in one frame."""
-    audio_input: dict[str, object] = {
-        "format": _FORMAT,
-        "noise_reduction": _noise_reduction(spec),
-        "transcription": _transcription(spec),
-        "turn_detection": _turn_detection(spec),
-    }
-    audio_output: dict[str, object] = {"format": _FORMAT}
-    if spec.voice:
-        audio_output["voice"] = spec.voice
-    session: dict[str, object] = {
-        "type": "realtime",
-        "output_modalities": ["audio"],
-        "audio": {"input": audio_input, "output": audio_output},
-        "tools": [
-            {
-                "type": "function",
-                "name": tool.name,
-                "description": tool.description,
-                "parameters": dict(tool.parameters),
-            }
-            for tool in spec.tools
-        ],
-    }
-    if spec.instructions:
-        session["instructions"] = spec.instructions
-    if spec.tools:
-        session["tool_choice"] = "auto"
+def session_update(event_id: str, session: Mapping[str, object]) -> str:
+    """The whole wish of the owner in one frame (:mod:`device.providers.openai_sessions`)."""
     return _frame("session.update", event_id, session=session)
-
-
-def _noise_reduction(spec: SessionSpec) -> dict[str, object] | None:
-    return None if spec.noise_reduction in ("", "off") else {"type": spec.noise_reduction}
-
-
-def _transcription(spec: SessionSpec) -> dict[str, object] | None:
-    if not spec.transcription_model:
-        return None
-    wish: dict[str, object] = {"model": spec.transcription_model}
-    if spec.language:
-        wish["language"] = spec.language
-    return wish
-
-
-def _turn_detection(spec: SessionSpec) -> dict[str, object] | None:
-    if spec.device_ends_turn:
-        return None
-    return {
-        "type": "server_vad",
-        "threshold": spec.vad_threshold,
-        "prefix_padding_ms": spec.vad_prefix_ms,
-        "silence_duration_ms": spec.vad_silence_ms,
-        "create_response": True,
-        # What breaks off a reply is decided here, by the device: whatever it still sends while
-        # one has begun, words that lay on a slow line or its own echo, is no interruption.
-        "interrupt_response": False,
-    }
 
 
 def append(pcm: bytes) -> str:
@@ -120,20 +52,54 @@ def delete_item(event_id: str, item_id: str) -> str:
 
 
 def tool_result(event_id: str, call_id: str, output: str) -> str:
-    item = {"type": "function_call_output", "call_id": call_id, "output": output}
-    return _frame("conversation.item.create", event_id, item=item)
+    return _item(event_id, {"type": "function_call_output", "call_id": call_id, "output": output})
+
+
+def said_by_user(event_id: str, text: str) -> str:
+    return _message(event_id, "user", {"type": "input_text", "text": text})
+
+
+def said_by_assistant(event_id: str, text: str, content_type: str) -> str:
+    """``content_type``: what the service calls such words (``output_text``; once ``text``)."""
+    return _message(event_id, "assistant", {"type": content_type, "text": text})
+
+
+def shown_by_user(event_id: str, data_url: str) -> str:
+    return _message(event_id, "user", {"type": "input_image", "image_url": data_url})
+
+
+def approval(event_id: str, request_id: str, *, approve: bool) -> str:
+    """The answer to a tool server's call that we were asked about. The item wants an id."""
+    item = {
+        "type": "mcp_approval_response",
+        "id": f"answer_{event_id}",
+        "approval_request_id": request_id,
+        "approve": approve,
+    }
+    return _item(event_id, item)
 
 
 #: The key in a response's ``metadata`` under which the service repeats our request's name.
 REQUEST = "request"
 
 
-def create_response(event_id: str, instructions: str) -> str:
-    """Ask for a reply; ``event_id`` is its name, which the service repeats when it begins."""
-    wanted: dict[str, object] = {"metadata": {REQUEST: event_id}}
+def create_response(event_id: str, instructions: str, *, named: bool = True) -> str:
+    """Ask for a reply in the conversation; ``event_id`` is its name, which the service repeats
+    when it begins, if it was told it (``named``)."""
+    wanted: dict[str, object] = {"metadata": {REQUEST: event_id}} if named else {}
     if instructions:
         wanted["instructions"] = instructions
+    if not wanted:
+        return _frame("response.create", event_id)
     return _frame("response.create", event_id, response=wanted)
+
+
+def _message(event_id: str, role: str, content: Mapping[str, str]) -> str:
+    return _item(event_id, {"type": "message", "role": role, "content": [content]})
+
+
+def _item(event_id: str, item: Mapping[str, object]) -> str:
+    return _frame("conversation.item.create", event_id, item=item)
 
 
 def _frame(kind: str, event_id: str, **fields: object) -> str:

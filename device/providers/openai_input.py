@@ -27,6 +27,7 @@ from device.events import (
     UserTranscript,
 )
 from device.providers import openai_frames as frames
+from device.providers import openai_usage
 from device.providers.base import AskFence, Emit, Note, Output, SendFrame, SessionSpec
 from device.providers.faults import Explainer, Fault
 from device.providers.openai_barrier import Barrier
@@ -49,6 +50,8 @@ class UserInput:
         next_id: Callable[[], str],
         responses: Responses,
         barrier: Barrier,
+        *,
+        metered: bool = True,
     ) -> None:
         self._spec = spec
         self._explain = explain
@@ -56,6 +59,8 @@ class UserInput:
         self._responses = responses
         self._uncommitted = 0
         self._barrier = barrier
+        self._metered = metered
+        self._so_far: dict[str, str] = {}  # item -> what of its words was told, for xAI
         self._open_item = ""  # speech of it was told, its commit not
         self._turn_taken = False  # by the service, and told: a clear will follow
         self._strays: list[str] = []  # items that the service made of audio taken back
@@ -67,6 +72,7 @@ class UserInput:
             "input_audio_buffer.committed": self._on_committed,
             "input_audio_buffer.cleared": self._on_cleared,
             f"{transcription}.delta": self._on_words,
+            f"{transcription}.updated": self._on_words_so_far,
             f"{transcription}.completed": self._on_transcript,
             f"{transcription}.failed": self._on_no_transcript,
         }
@@ -170,7 +176,8 @@ class UserInput:
             self._responses.is_about(item_id)
         else:
             self._turn_taken = True
-            self._responses.expect(item_id, now)
+            over = self._responses.expect(item_id, now)
+            return [*over, Emit(TurnCommitted(item_id))]
         return [Emit(TurnCommitted(item_id))]
 
     # --- what was said ----------------------------------------------------------------
@@ -178,8 +185,23 @@ class UserInput:
     def _on_words(self, message: Message, _now: float) -> list[Output]:
         return self._words(message, message.text("delta"), final=False)
 
+    def _on_words_so_far(self, message: Message, _now: float) -> list[Output]:
+        """xAI's: the whole transcript as it is by now. What is not a continuation of what was
+        told waits for the final one."""
+        item_id, words = message.text("item_id"), message.text("transcript")
+        told = self._so_far.get(item_id, "")
+        if not words.startswith(told):
+            return []
+        self._so_far[item_id] = words
+        if len(self._so_far) > _REMEMBERED_ITEMS:
+            del self._so_far[next(iter(self._so_far))]
+        return self._words(message, words[len(told) :], final=False)
+
     def _on_transcript(self, message: Message, _now: float) -> list[Output]:
-        return self._words(message, message.text("transcript"), final=True)
+        self._so_far.pop(message.text("item_id"), None)
+        words = self._words(message, message.text("transcript"), final=True)
+        report = openai_usage.of_transcription(message.object("usage")) if self._metered else None
+        return [*words, Emit(report)] if report else words
 
     def _words(self, message: Message, words: str, *, final: bool) -> list[Output]:
         item_id = message.text("item_id")

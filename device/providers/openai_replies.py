@@ -28,6 +28,7 @@ class Item:
     odd: bytes = b""  #: half a sample, waiting for its other half
     call_id: str = ""
     call_name: str = ""
+    words: str = ""  #: so far, for a service that does not repeat them in the end
 
     @property
     def received_ms(self) -> int:
@@ -52,7 +53,11 @@ class Reply:
     status: str = ""
     cancelled: bool = False  #: we called it off
     disowned: bool = False  #: it answers an abandoned turn: nobody is told of it
+    foreign: bool = False  #: it is no part of the conversation
+    metered: bool = False  #: what it took was told
     called: bool = False  #: it asked for at least one tool
+    asks_servers: bool = False  #: the last of it is a call of a tool server
+    told_as: str = ""  #: it goes on with the reply of this name
     unanswered: set[str] = field(default_factory=set)
     item_ids: list[str] = field(default_factory=list)
 
@@ -60,26 +65,39 @@ class Reply:
     def active(self) -> bool:
         return self.announced and not self.done
 
+    @property
+    def name(self) -> str:
+        """Under which it is told of."""
+        return self.told_as or self.reply_id
+
 
 class ReplyLedger:
     """Every reply of one session."""
 
     def __init__(self) -> None:
         self._replies: dict[str, Reply] = {}
+        self._open: dict[str, Reply] = {}  # those of them that may be under way
         self._items: dict[str, Item] = {}
         self._calls: dict[str, Reply] = {}  # call id -> the reply that asked
 
     @property
     def active(self) -> list[Reply]:
-        return [reply for reply in self._replies.values() if reply.active]
+        for over in [reply for reply in self._open.values() if reply.done]:
+            del self._open[over.reply_id]
+        return [reply for reply in self._open.values() if reply.announced]
 
     def entry(self, reply_id: str) -> Reply:
         """The reply, new if it has not been heard of."""
         reply = self._replies.get(reply_id)
         if reply is None:
-            reply = self._replies[reply_id] = Reply(reply_id)
+            reply = self._replies[reply_id] = self._open[reply_id] = Reply(reply_id)
             _forget_oldest(self._replies)
+            _forget_oldest(self._open)
         return reply
+
+    def carrier(self, name: str) -> Reply:
+        """The reply that is told of under ``name`` now."""
+        return next((r for r in self.active if r.name == name), None) or self.entry(name)
 
     def item(self, reply: Reply, item_id: str) -> Item:
         """The item, new if it has not been heard of; it may lack an id of its own."""

@@ -244,6 +244,7 @@ def test_a_service_that_bills_by_time_and_does_not_tell_it_is_timed() -> None:
     rig.passes(30)
     rig.over("cartesia")
     rig.passes(600)
+    assert rig.meter.turn.billed_s == pytest.approx(60)  # what came after was no turn
     assert rig.meter.session.billed_s == pytest.approx(120)
     assert rig.meter.session.cost_usd == pytest.approx(0.12)
     assert rig.today.cost_usd == pytest.approx(0.12)
@@ -432,6 +433,17 @@ def test_what_was_used_before_the_clock_was_ever_set_belongs_to_the_day_it_turns
     rig.used(UsageReported(cost_usd=0.5), "wiro", "m")
     assert rig.days == {"2026-11-22": pytest.approx(1.5)}
     assert rig.today.cost_usd == pytest.approx(1.5)  # the service turned out to tell its price
+
+
+def test_a_limit_that_was_told_of_before_the_clock_was_set_is_not_told_again() -> None:
+    rig = Rig(Limits(daily_usd=1))
+    rig.wall = 60.0
+    rig.began()
+    rig.used(DOLLAR)
+    assert [type(v) for v in rig.verdicts()] == [LimitReached]
+    rig.wall = MORNING
+    assert rig.verdicts() == []
+    assert len(rig.meter.standing(rig.now, rig.wall)) == 1
 
 
 def test_a_clock_that_was_years_ahead_is_believed_when_it_comes_back() -> None:

@@ -1,0 +1,119 @@
+"""What the models that run at Wiro want to be told: a table, a line for each family. Pure.
+
+Numbers that are not set (0, and -1 for a seed) are left out, so that the model's own count. The
+formats are always said: what Wiro fills in where nothing is said is telephone sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from device.providers.base import SessionSpec
+from device.providers.wiro_wire import instructions
+
+DEFAULT_MODEL = "openai/gpt-realtime"
+
+_TRANSCRIBERS = ("gpt-4o-mini-transcribe", "gpt-4o-transcribe", "whisper-1")
+#: ElevenLabs' own, unless it is told another.
+_ELEVENLABS_CAP_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Models with the same parameters. ``parameters`` is the body of the request that runs
+    one; ``cap_s`` when it ends a session; ``may_greet``: it may speak first; ``feeds_on_sound``:
+    it makes its reply as long as it is given sound."""
+
+    parameters: Callable[[SessionSpec], dict[str, object]]
+    cap_s: Callable[[SessionSpec], float | None] = lambda _spec: None
+    may_greet: bool = False
+    feeds_on_sound: bool = False
+
+
+def family_of(model: str) -> Family:
+    """Of a slug; one that is not known is taken for one of the family that has most of them."""
+    lowered = model.lower()
+    for prefix, family in _FAMILIES.items():
+        if lowered.startswith(prefix):
+            return family
+    return _FAMILIES["openai/"]
+
+
+def _openai(spec: SessionSpec) -> dict[str, object]:
+    wanted = spec.transcription_model
+    known = wanted if wanted in _TRANSCRIBERS else _TRANSCRIBERS[0]
+    return {
+        "voice": spec.voice or "marin",
+        "system_instructions": instructions(spec),
+        "input_audio_format": "audio/pcm",
+        "output_audio_format": "audio/pcm",
+        "input_audio_rate": "24000",
+        "output_audio_rate": "24000",
+        **_set(
+            transcription_model=known if wanted else "",
+            turn_detection_threshold=spec.vad_threshold,
+            turn_detection_silence_ms=spec.vad_silence_ms,
+        ),
+    }
+
+
+def _elevenlabs(spec: SessionSpec) -> dict[str, object]:
+    return {
+        "system_instructions": instructions(spec),
+        "input_audio_format": "pcm_24000",
+        "output_audio_format": "pcm_24000",
+        "end_call": "0",  # when the conversation is over is for the device to say
+        **_set(
+            voice_id=spec.voice,
+            language=spec.language or "auto",
+            turn_timeout=_option(spec, "turn_timeout_s"),
+            silence_end_call_timeout=_option(spec, "silence_end_s"),
+            max_duration_seconds=_option(spec, "max_duration_s"),
+        ),
+        **_options(
+            spec,
+            first_message="first_message",
+            tts_model_id="tts_model_id",
+            turn_eagerness="turn_eagerness",
+            speed="speed",
+            stability="stability",
+            similarity_boost="similarity_boost",
+        ),
+    }
+
+
+def _personaplex(spec: SessionSpec) -> dict[str, object]:
+    seed = spec.options.get("seed", -1)
+    return {
+        "prompt": instructions(spec),
+        "voice": spec.voice or "NATF0",
+        **_options(spec, text_temperature="tempText", topk_audio="topkAudio", topk_text="topkText"),
+        **({"seed": seed} if isinstance(seed, int) and seed >= 0 else {}),
+    }
+
+
+def _elevenlabs_cap_s(spec: SessionSpec) -> float:
+    value = spec.options.get("max_duration_s", 0)
+    return float(value) if isinstance(value, int | float) and value > 0 else _ELEVENLABS_CAP_S
+
+
+def _option(spec: SessionSpec, name: str) -> object:
+    return spec.options.get(name, 0)
+
+
+def _options(spec: SessionSpec, **names: str) -> dict[str, object]:
+    """The owner's settings, under the names of the model."""
+    return _set(**{theirs: _option(spec, ours) for ours, theirs in names.items()})
+
+
+def _set(**fields: object) -> dict[str, object]:
+    """Without what is not set."""
+    return {name: value for name, value in fields.items() if value}
+
+
+_FAMILIES: Mapping[str, Family] = {
+    "openai/": Family(_openai),
+    "elevenlabs/": Family(_elevenlabs, _elevenlabs_cap_s),
+    "nvidia/personaplex": Family(_personaplex, may_greet=True, feeds_on_sound=True),
+}
