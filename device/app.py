@@ -20,7 +20,6 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 from device import config
 from device.adapters.alsa import quiet_alsa
@@ -30,22 +29,37 @@ from device.adapters.clock import SystemClock
 from device.adapters.ear import EarThread
 from device.adapters.journal import MaskSecrets, set_level
 from device.adapters.link import WebSocketLink
-from device.adapters.local_service import LocalService
-from device.adapters.panel import GpioPanel, NullPanel, open_pins
+from device.adapters.meter_store import state_file
 from device.adapters.phrases import LocalPhrases
 from device.adapters.systemd import Notifier
-from device.adapters.timeline import JsonLinesTimeline, LogTimeline, TimelineFan
+from device.app_parts import (
+    make_local_service,
+    make_panel,
+    make_start_up,
+    make_timeline,
+    virtual_board,
+)
 from device.audio.cancelling.far_end import FarEndReports
 from device.core.appliance import Appliance
 from device.core.liveness import Watchdog
-from device.core.start_up import StartUp
 from device.errors import ConfigError, ModelError, PanelError
-from device.events import Part, PartDegraded, PartReady, SettingsReloaded, StopReason
+from device.events import (
+    ErrorKind,
+    Event,
+    LinkClosed,
+    LinkFailed,
+    Part,
+    PartDegraded,
+    PartReady,
+    SettingsReloaded,
+    StopReason,
+)
 from device.hearing_factory import make_hearing, make_turn_judge, make_wake_engine
 from device.mailbox import Mailbox
-from device.ports import Panel, Timeline
+from device.metering import Metering
 from device.runtime import Runtime
-from device.session import OFFLINE, SessionFactory, capabilities, services
+from device.session import OFFLINE, SessionFactory, capabilities, model_of
+from device.session_keys import SessionKeys
 from device.voice.engines import create_synthesiser
 
 log = logging.getLogger(__name__)
@@ -83,13 +97,10 @@ class App:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._ear_retries = 0
-        self._board = None
-        if settings.board.name == "virtual":
-            # Only there for the simulator, and gpiozero's mock pins with it.
-            from device.simulator.virtual_board import VirtualBoard  # noqa: PLC0415
-
-            self._board = VirtualBoard.from_settings(settings.board)
-        self._timeline = self._make_timeline()
+        self._board = virtual_board(settings.board)
+        self._timeline = make_timeline(
+            settings, self._board, lambda: self._settings.log.transcripts
+        )
         rates = capabilities(settings)
         rng = random.Random()
         post = self._mailbox.post
@@ -118,15 +129,24 @@ class App:
             judge=self._judge,
             clock=self._clock,
         )
-        self._panel = self._make_panel()
-        self._local_service = self._make_local_service(rng)
+        self._panel = make_panel(settings.board, self._board, self._mailbox.post)
+        self._local_service = make_local_service(
+            settings,
+            configuration.path,
+            self._mailbox.post,
+            lambda pid: self._report("service_started", pid=pid),
+            rng,
+        )
         sessions = SessionFactory(
             settings,
             environ,
             lambda: self._local_service.url if self._local_service else "",
             mask.register,
             lambda: self._core.conversation.said(self._clock.monotonic()),
+            lambda name: self._keys.held(name),  # noqa: PLW0108 - made below
         )
+        self._sessions = sessions
+        self._keys = SessionKeys(settings, environ, mask.register, self._clock)
         self._link = WebSocketLink(
             codec_factory=sessions,
             post=post,
@@ -136,8 +156,23 @@ class App:
             uplink_rate_hz=rates.uplink_rate_hz,
             downlink_rate_hz=rates.downlink_rate_hz,
             service=lambda: sessions.service,
+            prepare=lambda: self._keys.prepare(sessions.service),
         )
-        self._core = Appliance(settings, self._began, self._start_up(), able=rates)
+        up_bytes_per_s = 2 * rates.uplink_rate_hz
+        self._metering = Metering(
+            settings.cost,
+            state_file(settings.cost.state, environ),
+            post=post,
+            clock=self._clock,
+            timeline=self._timeline,
+            microphone_s=lambda: self._link.counters.microphone_bytes / up_bytes_per_s,
+            model_of=lambda name: model_of(settings, name),
+            bytes_per_s=2 * rates.downlink_rate_hz,
+        )
+        self._metering.load()
+        self._core = Appliance(
+            settings, self._began, make_start_up(settings, self._began + START_S), able=rates
+        )
         self._runtime = Runtime(
             self._core,
             mailbox=self._mailbox,
@@ -152,51 +187,14 @@ class App:
             sessions=sessions,
             show_status=self._notifier.status,
             tell_ready=self._on_ready,
+            watch=self._watch,
         )
 
-    # --- building ---------------------------------------------------------------
-
-    def _make_timeline(self) -> Timeline:
-        timelines: list[Timeline] = [LogTimeline(lambda: self._settings.log.transcripts)]
-        if self._settings.log.timeline:
-            timelines.append(JsonLinesTimeline(Path(self._settings.log.timeline)))
-        if self._board is not None:
-            timelines.append(self._board)
-        return TimelineFan(timelines)
-
-    def _make_panel(self) -> Panel:
-        board = self._settings.board
-        if self._board is not None:
-            return GpioPanel(board, self._board.pin_factory)
-        if board.name == "none":
-            return NullPanel()
-        try:
-            return GpioPanel(board, open_pins())
-        except PanelError as error:
-            self._mailbox.post(PartDegraded(Part.PANEL, "no panel", str(error), error.hint))
-            return NullPanel()
-
-    def _start_up(self) -> StartUp:
-        """The offline service tells of itself only where it is used, the panel only of trouble:
-        before the configuration, so that the mailbox keeps its word before that one's. What is
-        wrong with the sound of a microphone shows only after some seconds."""
-        silent = {Part.PANEL, Part.ARRAY, Part.ECHO}
-        if self._local_service is None:
-            silent.add(Part.OFFLINE_SERVICE)
-        return StartUp(frozenset(Part) - silent, self._began + START_S)
-
-    def _make_local_service(self, rng: random.Random) -> LocalService | None:
-        if OFFLINE not in services(self._settings):
-            return None
-        arguments = ["--port", str(self._settings.offline.port), "--exit-with-parent"]
-        if self._config_path is not None:
-            arguments += ["--config", str(self._config_path)]
-        return LocalService(
-            arguments,
-            self._mailbox.post,
-            lambda pid: self._report("service_started", pid=pid),
-            rng,
-        )
+    def _watch(self, event: Event) -> None:
+        """Every event, before it is dealt with."""
+        self._metering.saw(event)
+        if isinstance(event, LinkFailed | LinkClosed) and event.kind is ErrorKind.KEY:
+            self._keys.refused(self._sessions.service)
 
     # --- running ----------------------------------------------------------------
 
@@ -226,6 +224,7 @@ class App:
             if self._config_errors:
                 helpers.append(loop.create_task(self._wait_for_mended_configuration()))
             helpers.append(loop.create_task(self._feed_watchdog(), name="watchdog"))
+            helpers.append(loop.create_task(self._metering.run(), name="cost"))
             await self._stop.wait()
         finally:
             await self._shut_down(helpers)
@@ -337,6 +336,7 @@ class App:
             self._settings = config.with_live(self._settings, new)
             self._core.apply(self._settings)
             self._ear.tune(self._settings.wake, self._settings.vad)
+            self._metering.apply(self._settings.cost)
             set_level(self._settings.log.level)
             for key in changed.restart:
                 log.warning("%s changed: restart needed", key)
@@ -357,6 +357,8 @@ class App:
         if self._judge is not None:
             await asyncio.to_thread(self._judge.stop)
         await self._link.stop()
+        await self._keys.close()
+        await self._metering.save()
         if self._local_service is not None:
             await self._local_service.stop()
         self._runtime.stop()

@@ -283,10 +283,13 @@ def _unknown_top(name: str, value: Any, known: Mapping[str, Mapping[str, Option]
     return Mistake("a setting must stand in a section", hint)
 
 
+_PATHS = frozenset({"log.timeline", "board.socket", "cost.state"})
+
+
 def _absolute(option: Option, value: Any, base: Path) -> Any:
     """Paths count from the file's directory; the service runs somewhere else."""
     if option.key == "wake.words":
         return tuple(str(base / word) if word.endswith(".tflite") else word for word in value)
-    if option.key in {"service.key_file", "log.timeline", "board.socket"} and value:
+    if (option.name == "key_file" or option.key in _PATHS) and value:
         return str(base / value)
     return value

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, urlsplit
 
+from device.config_cost import cost_rules
 from device.config_schema import Mistake, describe, did_you_mean
 from device.config_url import judge_url
 from device.config_wake import wake_rules
@@ -82,6 +83,7 @@ def file_rules(settings: Settings, lines: Mapping[str, int] | None = None) -> li
         *_board(settings.board, lines or {}),
         *_offline(settings),
         *_phrases(settings.phrases),
+        *cost_rules(settings),
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from device.config_cost import cost_senseless
 from device.config_rules import Finding, word_of
 from device.config_schema import Mistake
 from device.session import device_ends_turns
@@ -31,6 +32,7 @@ def senseless(settings: Settings, written: Collection[str]) -> list[Finding]:
         *_channel(settings.audio, written),
         *_wake(settings),
         *_engine(settings.wake),
+        *cost_senseless(settings),
     ]
     return [(key, mistake) for key, mistake in found if key in written]
 

@@ -11,7 +11,9 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from device.adapters.link_threads import in_daemon_thread
 from device.adapters.meter_store import MeterStore
+from device.config_cost import own_prices
 from device.core.meter import DAILY_MINUTES, LimitNeared, Limits, Meter, Verdict
 from device.events import (
     BudgetNeared,
@@ -26,7 +28,7 @@ from device.events import (
     UsageReported,
 )
 from device.ports import Clock, Post, Timeline
-from device.prices import PriceList, parse_price
+from device.prices import PriceList
 from device.settings_cost import CostSettings
 
 log = logging.getLogger(__name__)
@@ -57,25 +59,31 @@ class Metering:
         self._timeline, self._model_of, self._bytes_per_s = timeline, model_of, bytes_per_s
         self._microphone_s, self._counted_s = microphone_s, 0.0
         self._store = MeterStore(path)
-        self._prices = PriceList([parse_price(entry) for entry in settings.prices])
+        self._prices = PriceList(own_prices(settings))
         self._meter = Meter(self._prices, _limits(settings))
         self._service = ""  # of the session that is open
         self._listening = False
         self._saved = self._meter.revision
 
-    async def run(self) -> None:
-        """Read what was kept, then keep what is new; until cancelled."""
-        days = await asyncio.to_thread(self._store.load)
+    def load(self) -> None:
+        """What was kept of the days before. Blocks: call it before anything is counted."""
+        days = self._store.load()
         self._meter = Meter(self._prices, _limits(self._settings), days)
+        self._saved = self._meter.revision
+
+    async def run(self) -> None:
+        """Keep what is new; until cancelled."""
         while True:
             await asyncio.sleep(SAVED_EACH_S)
             await self.save()
 
     async def save(self) -> None:
         """Write what is new; nothing where nothing is."""
-        if self._meter.revision != self._saved:
-            self._saved = self._meter.revision
-            await asyncio.to_thread(self._store.save, self._meter.days())
+        revision, days = self._meter.revision, self._meter.days()
+        if revision == self._saved:
+            return
+        if await in_daemon_thread("cost", lambda: self._store.save(days)):
+            self._saved = revision
 
     def apply(self, settings: CostSettings) -> None:
         """Take the live settings into force."""
@@ -87,21 +95,21 @@ class Metering:
         now, wall = self._clock.monotonic(), self._clock.wall()
         match event:
             case LinkOpened(service=service, able=able) if service:
-                self._close(now, wall)
-                self._service = service
+                before, self._service = self._service, service
+                self._count_microphone(now, wall)
                 tells = able is None or able.tells_usage
                 self._meter.session_began(
                     service, self._model_of(service), now, wall, tells_usage=tells
                 )
+                if before:  # its place was taken: to the limits both are one session
+                    self._meter.session_over(before, now, wall)
                 if not self._is_free(service):
                     for verdict in self._meter.standing(now, wall):
                         self._post(BudgetReached(_words(verdict)))
             case LinkClosed():
                 self._close(now, wall)
             case UsageReported():
-                self._meter.usage(
-                    self._service, self._model_of(self._service), event, now, wall
-                )
+                self._meter.usage(self._service, self._model_of(self._service), event, now, wall)
             case ReplyAudio(pcm=pcm):
                 self._meter.reply_received(len(pcm) / self._bytes_per_s, now, wall)
                 return

@@ -96,9 +96,10 @@ class Runtime:
         sessions: Sessions,
         show_status: Callable[[str], None],
         tell_ready: Callable[[tuple[str, ...]], None],
+        watch: Callable[[Event], None] = lambda _event: None,
     ) -> None:
         """``tell_ready`` is called once, with the degraded states by name, as soon as the core
-        has handled what every part had to tell of its start."""
+        has handled what every part had to tell of its start. ``watch`` sees every event first."""
         self._core = core
         self._tell_ready: Callable[[tuple[str, ...]], None] | None = tell_ready
         self._mailbox = mailbox
@@ -106,7 +107,7 @@ class Runtime:
         self._ear = ear
         self._playback = playback
         self._link = link
-        self._sessions = sessions
+        self._sessions, self._watch = sessions, watch
         self._timeline = timeline
         self._bytes_per_ms = downlink_rate_hz * 2 / 1000
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -175,6 +176,7 @@ class Runtime:
     def handle(self, event: Event) -> None:
         """One event, start to end. An error in it is logged and ends only this event."""
         try:
+            self._watch(event)
             if isinstance(event, UplinkAudio):
                 if not (self._stops and self._stops[0]):
                     self._link.send(AppendAudio(event.pcm))

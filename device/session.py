@@ -53,6 +53,11 @@ def access(settings: Settings, name: str) -> Access:
     )
 
 
+def model_of(settings: Settings, name: str) -> str:
+    """The model that ``name`` runs, as far as is known here."""
+    return access(settings, name).model or service_of(name).model
+
+
 def key_settings(settings: Settings, name: str) -> ServiceSettings:
     """Where the key of ``name`` is looked for (:func:`device.secrets.load_key`)."""
     reached = access(settings, name)
@@ -65,7 +70,8 @@ class SessionFactory:
     """Makes a codec per attempt, so that a corrected key or a moved port counts at once.
 
     ``offline_url`` tells where the built-in service listens, empty while it does not.
-    ``said`` tells what the conversation was about, for a session that takes it over.
+    ``said`` tells what the conversation was about, for a session that takes it over; ``fetched``
+    gives a service's short-lived key, which may be a signed address, or None.
     """
 
     def __init__(
@@ -75,12 +81,13 @@ class SessionFactory:
         offline_url: Callable[[], str],
         register_secret: Callable[[Secret], None],
         said: Callable[[], Iterable[tuple[str, str]]] = tuple,
+        fetched: Callable[[str], Secret | None] = lambda _name: None,
     ) -> None:
         self._settings = settings
         self._environ = environ
         self._offline_url = offline_url
         self._register_secret = register_secret
-        self._said = said
+        self._said, self._fetched = said, fetched
         self._persona = ChoosePersona()
         self._resume: dict[str, str] = {}
         self.service = settings.service.provider
@@ -105,11 +112,14 @@ class SessionFactory:
         able = capabilities_of(name)
         options = self._options(name)
         history = tuple(Said(by, text) for by, text in self._said())
+        url, key = self._url(reached), self._key()
+        if key.startswith(("wss://", "ws://")):  # signed: it is all that is needed
+            url, key = key, ""
         return create_codec(
             name,
             SessionSpec(
-                url=self._url(reached),
-                key=self._key(),
+                url=url,
+                key=key,
                 model=reached.model,
                 voice=self._persona.voice or reached.voice,
                 instructions=self._persona.instructions or service.instructions,
@@ -143,6 +153,9 @@ class SessionFactory:
         return url
 
     def _key(self) -> str:
+        fetched = self._fetched(self.service)
+        if fetched is not None:
+            return fetched.reveal()
         where = key_settings(self._settings, self.service)
         if not service_of(self.service).keyed and not where.key_file:
             return ""  # loopback asks for none

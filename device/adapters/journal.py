@@ -20,6 +20,7 @@ _LIKELY = re.compile(
     r"\b(sk-|ek_)[A-Za-z0-9_\-]{6,}|(?i:(?<=bearer )|(?<=authorization: ))[A-Za-z0-9._\-]{12,}"
 )
 _SHORTEST = 6  # masking "a" would blacken every line
+MOST_KNOWN = 64
 MASK = "***"
 TIMELINE = "parlor.timeline"
 REPEAT_S = 300.0
@@ -32,12 +33,15 @@ class MaskSecrets(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self._known: tuple[str, ...] = ()
+        self._order: tuple[str, ...] = ()  # as they came
 
     def register(self, secret: Secret) -> None:
         """From now on this value appears in no line."""
         value = secret.reveal()
         if len(value) >= _SHORTEST and value not in self._known:
-            self._known = tuple(sorted((*self._known, value), key=len, reverse=True))
+            # Short-lived keys come for ever; the oldest have expired long since.
+            self._order = (*self._order, value)[-MOST_KNOWN:]
+            self._known = tuple(sorted(self._order, key=len, reverse=True))
 
     def mask(self, text: str) -> str:
         for value in self._known:

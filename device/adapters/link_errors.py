@@ -14,6 +14,7 @@ from websockets.exceptions import (
     ProxyError,
 )
 
+from device.adapters.key_fetch import KeyFetchError
 from device.errors import ConfigError, ParlorError, SecretError, ServiceError
 from device.events import ErrorKind
 
@@ -73,6 +74,8 @@ def explain(error: BaseException, where: str, waited_s: float) -> Ending:
 
 def _ours(error: ParlorError) -> Ending:
     match error:
+        case KeyFetchError():
+            return Ending(str(error), error.kind)
         case SecretError():
             return Ending(str(error), ErrorKind.KEY)
         case ServiceError():

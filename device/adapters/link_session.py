@@ -25,7 +25,7 @@ from device.adapters.link_queue import LinkQueue
 from device.adapters.link_rates import Rates
 from device.adapters.link_threads import in_daemon_thread
 from device.adapters.link_tuning import LinkCounters, LinkTuning
-from device.commands import ServiceCommand
+from device.commands import AppendAudio, ServiceCommand
 from device.events import ErrorKind, Event, LineDrained, LinkOpened, TurnCommitted
 from device.ports import Clock, Post
 from device.providers.base import (
@@ -105,7 +105,6 @@ class Session:
 
     @property
     def stands_by(self) -> bool:
-        """Usable, and waiting for `take_over`."""
         return self._opening is not None and self._ending is None
 
     def take_over(self) -> None:
@@ -138,7 +137,7 @@ class Session:
             self._work.set()
 
     def probe(self) -> None:
-        """Somebody begins to speak: make sure, soon, that the other side still lives."""
+        """Make sure, soon, that the other side still lives: somebody begins to speak."""
         if self.ready and self._pings and (self._probe is None or self._probe.done()):
             assert self._line is not None
             self._probe = self._start(self._make_sure(self._line), "probe")
@@ -150,6 +149,8 @@ class Session:
 
     def _give(self, command: ServiceCommand) -> None:
         assert self._rates is not None
+        if isinstance(command, AppendAudio):
+            self._counters.microphone_bytes += len(command.pcm)
         for one in self._rates.up(command):
             self._perform(self._codec.command(one, self._now()))
 
@@ -194,11 +195,10 @@ class Session:
                 return
         elif isinstance(event, TurnCommitted):
             self._backlog.turn_taken()
-        for one in [event] if self._rates is None else self._rates.down(event):
+        for one in self._rates.down(event) if self._rates else [event]:
             self._post(one)
 
     def _open(self, event: LinkOpened) -> LinkOpened:
-        """The session is usable: at which rates, and what it can do."""
         able = self._codec.capabilities
         up_hz, down_hz = self._wanted_rates or (able.uplink_rate_hz, able.downlink_rate_hz)
         self._rates = Rates(up_hz, down_hz, able)

@@ -43,6 +43,7 @@ class LinkCounters:
     bytes_received: int = 0
     decoded_off_loop: int = 0
     audio_dropped_bytes: int = 0
+    microphone_bytes: int = 0  #: at the appliance's rate, given to a session
 
     def sent(self, size: int) -> None:
         """A message of so many bytes."""
