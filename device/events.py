@@ -36,6 +36,7 @@ from device.events_service import UserTranscript as UserTranscript
 from device.kinds import HEARS_ALL_BUT_WORDS as HEARS_ALL_BUT_WORDS
 from device.kinds import NO_WAKE_WORD as NO_WAKE_WORD
 from device.kinds import WAKE_WORD_MISSING as WAKE_WORD_MISSING
+from device.kinds import Cause as Cause
 from device.kinds import ErrorKind as ErrorKind
 from device.kinds import Part as Part
 from device.kinds import StopReason as StopReason

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from device.capabilities import Capabilities
-from device.kinds import ErrorKind
+from device.kinds import Cause, ErrorKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class LinkClosed:
 
     reason: str
     kind: ErrorKind | None = None
+    cause: Cause = Cause.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class LinkFailed:
     detail: str
     attempt: int = 1
     retry_at: float | None = None
+    cause: Cause = Cause.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,16 @@ class ErrorKind(StrEnum):
     SERVICE = "service"  #: the service itself failed or closed the session
 
 
+class Cause(StrEnum):
+    """Why there is no connection, as far as it can be told apart; each has words that are said."""
+
+    UNKNOWN = "unknown"
+    NO_NETWORK = "no_network"  #: no route, or names are not resolved
+    LOG_IN = "log_in"  #: somebody must log in to this network first (a captive portal)
+    CLOCK = "clock"  #: certificates of the future, or of the past: the clock is wrong
+    SILENT = "silent"  #: the other side is there and answers nothing, or no more
+
+
 class StopReason(StrEnum):
     """Why playback of a reply stopped."""
 

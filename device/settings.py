@@ -300,6 +300,24 @@ class PhrasesSettings:
         "Are you still there?", "the reply asked something, and nobody answered", live=True
     )
     goodbye: str = setting("I'll be here.", "nobody answered that either", live=True)
+    no_network: str = setting(
+        "I cannot reach the network.", "there is none, or it resolves no names", live=True
+    )
+    log_in: str = setting(
+        "This network wants somebody to log in first.", "a captive portal answers", live=True
+    )
+    clock: str = setting(
+        "I cannot connect safely. My clock may be wrong.",
+        "certificates seem too old or too new",
+        live=True,
+    )
+    no_service: str = setting(
+        "I cannot reach my service.", "it is the service that does not answer", live=True
+    )
+    no_key: str = setting("My service does not accept my key.", "the key is refused", live=True)
+    no_quota: str = setting(
+        "My service says that its limit is used up.", "a quota or a balance is", live=True
+    )
     no_budget: str = setting(
         "I have used up what I may spend. Please ask me again later.",
         "a limit of [cost] is reached",

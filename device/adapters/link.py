@@ -251,7 +251,7 @@ class WebSocketLink:
             retry_at = self._clock.monotonic() + delay_s
             # Cleared before the post, whose receiver may ask for an attempt at once.
             self._retry_now.clear()
-            self._post(LinkFailed(kind, ending.reason, attempt, retry_at))
+            self._post(LinkFailed(kind, ending.reason, attempt, retry_at, ending.cause))
             await self._pause(delay_s)
 
     async def _attempt(self) -> tuple[Ending, float | None]:
@@ -326,7 +326,7 @@ class WebSocketLink:
         else:
             self._cooldown_s = self._backoff.next_delay()
         # Even an orderly end was not asked for by us.
-        self._post(LinkClosed(ending.reason, ending.kind or ErrorKind.SERVICE))
+        self._post(LinkClosed(ending.reason, ending.kind or ErrorKind.SERVICE, ending.cause))
 
     async def _pause(self, seconds: float) -> None:
         if seconds <= 0:

@@ -16,7 +16,7 @@ from websockets.exceptions import (
 
 from device.adapters.key_fetch import KeyFetchError
 from device.errors import ConfigError, ParlorError, SecretError, ServiceError
-from device.events import ErrorKind
+from device.events import Cause, ErrorKind
 
 _NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
 _LOST = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
@@ -35,6 +35,7 @@ class Ending:
 
     reason: str
     kind: ErrorKind | None = None
+    cause: Cause = Cause.UNKNOWN
 
 
 def explain(error: BaseException, where: str, waited_s: float) -> Ending:
@@ -46,20 +47,22 @@ def explain(error: BaseException, where: str, waited_s: float) -> Ending:
         return Ending(f"{where} hung up during the hand-shake", ErrorKind.NETWORK)
     match error:
         case ssl.SSLCertVerificationError():
-            return Ending(_certificate(error, where), ErrorKind.CERTIFICATE)
+            return _certificate(error, where)
         case ssl.SSLError():
             return _tls(error, where)
         case ParlorError():
             return _ours(error)
         case TimeoutError():
-            return Ending(f"{where} did not answer within {waited_s:g} s", ErrorKind.NETWORK)
+            words = f"{where} did not answer within {waited_s:g} s"
+            return Ending(words, ErrorKind.NETWORK, Cause.SILENT)
         case socket.gaierror():
             words = f"the name of {where} cannot be resolved (is the network up?)"
-            return Ending(words, ErrorKind.NETWORK)
+            return Ending(words, ErrorKind.NETWORK, Cause.NO_NETWORK)
         case ConnectionRefusedError():
             return Ending(f"{where} refused the connection: nothing listens", ErrorKind.NETWORK)
         case OSError():
-            return Ending(_os_error(error, where), ErrorKind.NETWORK)
+            why = Cause.NO_NETWORK if error.errno in _NO_ROUTE else Cause.UNKNOWN
+            return Ending(_os_error(error, where), ErrorKind.NETWORK, why)
         case InvalidURI():
             words = "service.url is not a WebSocket address (wss://host/path)"
             return Ending(words, ErrorKind.PROTOCOL)
@@ -86,19 +89,29 @@ def _ours(error: ParlorError) -> Ending:
             return Ending(str(error), ErrorKind.SERVICE)
 
 
-def _certificate(error: ssl.SSLCertVerificationError, where: str) -> str:
+def _certificate(error: ssl.SSLCertVerificationError, where: str) -> Ending:
+    """What a wrong clock and a log-in page look like: the one makes every certificate too old or
+    too young, the other answers for everybody with its own."""
     code = error.verify_code
-    if code == _EXPIRED:
-        return f"the certificate of {where} has expired, or this device's clock is wrong"
-    if code == _NOT_YET_VALID:
-        return f"the certificate of {where} is not valid yet: this device's clock may be wrong"
-    if code in _SELF_SIGNED:
-        return f"the certificate of {where} is self-signed"
-    if code in _UNKNOWN_ISSUER:
-        return f"the certificate of {where} comes from an unknown issuer"
-    if code in _WRONG_NAME:
-        return f"the certificate is not for {where}"
-    return f"the certificate of {where} was not accepted: {error.verify_message}"
+    words = f"the certificate of {where} was not accepted: {error.verify_message}"
+    cause = Cause.UNKNOWN
+    if code in (_EXPIRED, _NOT_YET_VALID):
+        cause = Cause.CLOCK
+        words = (
+            f"the certificate of {where} has expired, or this device's clock is wrong"
+            if code == _EXPIRED
+            else f"the certificate of {where} is not valid yet: this device's clock may be wrong"
+        )
+    elif code in _SELF_SIGNED:
+        words = f"the certificate of {where} is self-signed"
+    elif code in _UNKNOWN_ISSUER:
+        words = f"the certificate of {where} comes from an unknown issuer"
+    elif code in _WRONG_NAME:
+        cause = Cause.LOG_IN
+        words = f"the certificate is not for {where}"
+    if code in _SELF_SIGNED | _UNKNOWN_ISSUER | _WRONG_NAME:
+        words += " (a network that wants a log-in first answers like that)"
+    return Ending(words, ErrorKind.CERTIFICATE, cause)
 
 
 def _tls(error: ssl.SSLError, where: str) -> Ending:

@@ -7,12 +7,14 @@ from dataclasses import replace
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from device.adapters.link_errors import Ending
-from device.events import ErrorKind
+from device.events import Cause, ErrorKind
 from device.providers.base import Codec, Disconnect, Output
 
 #: HTTP 525 and 526: a gateway (Cloudflare's numbers) reached the service, but their
 #: TLS failed, or the service's certificate is not valid.
 TLS_BEHIND_GATEWAY = frozenset({525, 526})
+#: RFC 6585: network authentication required.
+LOG_IN_FIRST = frozenset({511})
 
 
 def of_failed_dial(error: Exception, codec: Codec, now: float) -> list[Output] | Ending | None:
@@ -21,6 +23,9 @@ def of_failed_dial(error: Exception, codec: Codec, now: float) -> list[Output] |
     status = error if isinstance(error, InvalidStatus) else error.__cause__
     if isinstance(status, InvalidStatus):
         answer = status.response
+        if answer.status_code in LOG_IN_FIRST:
+            words = f"this network wants somebody to log in first (HTTP {answer.status_code})"
+            return Ending(words, ErrorKind.NETWORK, Cause.LOG_IN)
         outputs = codec.refused(answer.status_code, bytes(answer.body or b""), now)
         if answer.status_code not in TLS_BEHIND_GATEWAY:
             return outputs

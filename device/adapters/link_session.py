@@ -26,7 +26,7 @@ from device.adapters.link_rates import Rates
 from device.adapters.link_threads import in_daemon_thread
 from device.adapters.link_tuning import LinkCounters, LinkTuning
 from device.commands import AppendAudio, ServiceCommand
-from device.events import ErrorKind, Event, LineDrained, LinkOpened, TurnCommitted
+from device.events import Cause, ErrorKind, Event, LineDrained, LinkOpened, TurnCommitted
 from device.ports import Clock, Post
 from device.providers.base import (
     AskFence,
@@ -340,14 +340,14 @@ class Session:
         """Pings, and the end of a connection on which nothing is heard any more."""
         silence_s = await line.until_silent(lambda: self._start(line.ping(), "ping"))
         words = f"{self._where} has been silent for {silence_s:.0f} s: connection lost"
-        self._end(Ending(words, ErrorKind.NETWORK))
+        self._end(Ending(words, ErrorKind.NETWORK, Cause.SILENT))
 
     async def _make_sure(self, line: Line) -> None:
         """A silent loss of the network shows itself only to who asks."""
         self._start(line.ping(), "ping")
         if not await line.lives():
             words = f"{self._where} did not answer within {self._tuning.probe_s:g} s"
-            self._end(Ending(f"{words}: connection lost", ErrorKind.NETWORK))
+            self._end(Ending(f"{words}: connection lost", ErrorKind.NETWORK, Cause.SILENT))
 
     # --- ending ---------------------------------------------------------------------------------
 

@@ -19,9 +19,10 @@ from device.commands import (
 )
 from device.core.company import Outcome
 from device.core.phases import Phase
+from device.core.phrasebook import Phrase
 from device.core.session_life import SessionLife
 from device.core.tails import Tail
-from device.events import ErrorKind, LineDrained, LinkClosed, LinkFailed, LinkOpened
+from device.events import Cause, ErrorKind, LineDrained, LinkClosed, LinkFailed, LinkOpened
 
 #: These will not go away by waiting: the person is told at once.
 HOPELESS = frozenset({ErrorKind.KEY, ErrorKind.QUOTA, ErrorKind.CERTIFICATE, ErrorKind.PROTOCOL})
@@ -29,6 +30,17 @@ HOPELESS = frozenset({ErrorKind.KEY, ErrorKind.QUOTA, ErrorKind.CERTIFICATE, Err
 VERDICT_GRACE_S = 1.0
 #: Nobody is left in silence: the waiting cue is repeated this long after the last one.
 WAITING_AGAIN_S = 4.0
+
+
+def spoken(kind: ErrorKind, cause: Cause) -> Phrase:
+    """What is said when there is no connection."""
+    by_cause = {
+        Cause.NO_NETWORK: Phrase.NO_NETWORK,
+        Cause.LOG_IN: Phrase.LOG_IN,
+        Cause.CLOCK: Phrase.CLOCK,
+    }
+    by_kind = {ErrorKind.KEY: Phrase.NO_KEY, ErrorKind.QUOTA: Phrase.NO_QUOTA}
+    return by_cause.get(cause) or by_kind.get(kind, Phrase.NO_SERVICE)
 
 
 class Linking(SessionLife):
@@ -58,6 +70,7 @@ class Linking(SessionLife):
 
     def _wait_for_link(self, now: float) -> None:
         self._link_failed = False
+        self._why_no_link = Phrase.NO_SERVICE
         self._stop_sign()
         self.deadlines.drop("no_verdict")
         self._link_late_at = now + self._turn.waiting_cue_s
@@ -148,6 +161,7 @@ class Linking(SessionLife):
 
     def _on_link_failed(self, event: LinkFailed, now: float) -> None:
         self._link_failed = True
+        self._why_no_link = spoken(event.kind, event.cause)
         self._report("error", kind=event.kind.value, detail=event.detail, attempt=event.attempt)
         if self._fail_over(event.kind, event.detail, now, reopen=self._wants_link):
             if self._untaken:
@@ -175,6 +189,9 @@ class Linking(SessionLife):
         self._out.append(CloseLink("gave_up"))
         if reopen:
             self._out.append(OpenLink())
+        if self._say(self._why_no_link, now):
+            self._ends_conversation = True
+            return
         self._out.append(PlayCue(Cue.ERROR))
         self._become_idle(now)
 

@@ -20,6 +20,12 @@ class Phrase(StrEnum):
     GOODBYE = "goodbye"
     NOT_UNDERSTOOD = "not_understood"
     NO_BUDGET = "no_budget"
+    NO_NETWORK = "no_network"
+    LOG_IN = "log_in"
+    CLOCK = "clock"
+    NO_SERVICE = "no_service"
+    NO_KEY = "no_key"
+    NO_QUOTA = "no_quota"
 
 
 class Phrasebook:

@@ -29,7 +29,7 @@ from device.core.deadlines import Deadlines
 from device.core.endpointing import EndOfTurn
 from device.core.history import History
 from device.core.phases import Phase
-from device.core.phrasebook import Phrasebook
+from device.core.phrasebook import Phrase, Phrasebook
 from device.core.replies import Replies
 from device.core.selfwake import OwnWords
 from device.core.tails import Tail, Tails
@@ -65,6 +65,7 @@ class TurnState:
         self.uplink_open = False
         self.deadlines = Deadlines()
         self._link_open = False
+        self._why_no_link = Phrase.NO_SERVICE
         self._link_failed = False  # an attempt has, and was told, since it was asked for
         self._link_overdue = False
         self._link_late_at = float("inf")  # from then on a person is told that it is waited for

@@ -27,10 +27,12 @@ from device.events import (
 )
 from device.providers import capabilities_of
 from device.session import capabilities
-from device.settings import ServiceSettings, Settings
+from device.settings import PhrasesSettings, ServiceSettings, Settings
 
 WALL = 1_800_000_000.0
 
+
+WHY_NOT = ("no_network", "log_in", "clock", "no_service", "no_key", "no_quota")
 
 #: A service on the network that cannot be told what to say.
 UNTOLD = replace(capabilities_of("openai_realtime"), says_on_request=False)
@@ -41,7 +43,13 @@ class Story:
 
     def __init__(self, *, able: Capabilities | None = None, **sections: dict[str, object]) -> None:
         # The service ends the turns, unless a story says otherwise: then each step has an event.
-        settings = replace(Settings(), service=ServiceSettings(turn_detection="service"))
+        # Why there is no connection is told by the cue alone, likewise.
+        unsaid = dict.fromkeys(WHY_NOT, "")
+        settings = replace(
+            Settings(),
+            service=ServiceSettings(turn_detection="service"),
+            phrases=PhrasesSettings(**unsaid),
+        )
         for name, values in sections.items():
             settings = replace(settings, **{name: replace(getattr(settings, name), **values)})
         self.settings = settings
