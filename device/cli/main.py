@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("device.cli.config", "check a configuration file, or print an example"),
     "cost": ("device.cli.cost", "show what the services were used for, and what that cost"),
     "devices": ("device.cli.devices", "list microphones and speakers"),
+    "turns": ("device.cli.turns", "show how long the last turns took"),
     "wake": ("device.cli.wake_tune", "tune the wake word to this room"),
     "wake-words": ("device.cli.wake_words", "list the wake words and their licence"),
 }

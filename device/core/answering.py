@@ -116,7 +116,8 @@ class Answering(Manners):
         self._report("playback_started", reply_id=event.reply_id, at=event.at)
         if self._log and "playback_started" not in self._log.marks:
             self._log.mark("playback_started", event.at)
-            self._report("turn", **self._log.latencies())
+            service = {"service": self._serving} if self._serving else {}
+            self._report("turn", **service, **self._log.latencies())
 
     def _on_playback_stopped(self, event: PlaybackStopped, now: float) -> None:
         # All that came of a reply was played, but that was not all of it.

@@ -65,6 +65,7 @@ class SessionLife(Answering):
     def _serves(self, event: LinkOpened, now: float) -> None:
         """A session is open: whose, and what that one can do."""
         self._failover.opened()
+        self._serving = event.service
         if event.able is not None:
             self._able = event.able
             self._phrases.service_can = event.able.says_on_request

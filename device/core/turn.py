@@ -65,6 +65,7 @@ class TurnState:
         self.uplink_open = False
         self.deadlines = Deadlines()
         self._link_open = False
+        self._serving = ""  # whose session it is, as far as is known
         self._why_no_link = Phrase.NO_SERVICE
         self._link_failed = False  # an attempt has, and was told, since it was asked for
         self._link_overdue = False
