@@ -99,7 +99,9 @@ class Access:
         '"value" and "expires_at"; it runs as the parlor user',
     )
     key_url: str = setting(
-        "", "HTTPS address of yours that answers a POST with such a key; instead of key_command"
+        "",
+        "HTTPS address of yours that answers a POST with such a key, instead of key_command; what "
+        "it knows this device by stands in key_file",
     )
 
 
@@ -174,6 +176,10 @@ class OpenAILiveSettings(Access):
 class WiroSettings(Access):
     secret_name: str = setting(
         "", "systemd credential with the API secret, for projects with signatures; empty: none"
+    )
+    socket_url: str = setting(
+        "",
+        "where sessions are held; empty: wss://socket.wiro.ai/v1",
     )
     chunk_ms: int = setting(200, "microphone audio in one message", low=20, high=400)
     first_message: str = setting("", "ElevenLabs models: said first")
