@@ -144,6 +144,7 @@ class App:
             mask.register,
             lambda: self._core.conversation.said(self._clock.monotonic()),
             lambda name: self._keys.held(name),  # noqa: PLW0108 - made below
+            lambda: self._clock.wall() - self._clock.monotonic(),
         )
         self._sessions = sessions
         self._keys = SessionKeys(settings, environ, mask.register, self._clock)

@@ -16,6 +16,7 @@ from device.config_schema import Mistake, describe, did_you_mean
 from device.config_url import judge_url
 from device.config_wake import wake_rules
 from device.core.wake_actions import word_name
+from device.providers import SERVICES
 from device.settings import (
     PROVIDERS,
     AudioSettings,
@@ -25,6 +26,7 @@ from device.settings import (
     Settings,
     TurnSettings,
 )
+from device.settings_services import Access
 
 Finding = tuple[str, Mistake]  #: dotted key, and what is wrong with it
 
@@ -77,6 +79,7 @@ def file_rules(settings: Settings, lines: Mapping[str, int] | None = None) -> li
     of two that clash the later one is blamed, never a default."""
     return [
         *wake_rules(settings.wake),
+        *_addresses(settings),
         *_service(settings.service),
         *_turn(settings.turn),
         *_audio(settings.audio),
@@ -92,9 +95,24 @@ def word_of(word: str) -> str:
     return word_name(word)
 
 
+def _addresses(settings: Settings) -> Iterator[Finding]:
+    """Of every service: those with a hand-shake over HTTP begin with https."""
+    service = settings.service
+    for name, known in SERVICES.items():
+        by_http = known.url.startswith("https")
+        schemes = ("https", "http") if by_http else ("wss", "ws")
+        first = service.url if name == service.provider else ""
+        if first and (mistake := judge_url(first, schemes)):
+            yield "service.url", mistake
+        section = getattr(settings, name, None)
+        if isinstance(section, Access):
+            if section.url and (mistake := judge_url(section.url, schemes)):
+                yield f"{name}.url", mistake
+            if section.key_url and (mistake := judge_url(section.key_url, ("https", "http"))):
+                yield f"{name}.key_url", mistake
+
+
 def _service(service: ServiceSettings) -> Iterator[Finding]:
-    if service.url and (mistake := judge_url(service.url, ("wss", "ws"))):
-        yield "service.url", mistake
     if not LANGUAGE.fullmatch(service.language):
         says = f'expected a language code such as "en" or "de", found {describe(service.language)}'
         yield "service.language", Mistake(says, _language_meant(service.language))

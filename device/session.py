@@ -82,12 +82,13 @@ class SessionFactory:
         register_secret: Callable[[Secret], None],
         said: Callable[[], Iterable[tuple[str, str]]] = tuple,
         fetched: Callable[[str], Secret | None] = lambda _name: None,
+        wall_ahead_s: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._environ = environ
         self._offline_url = offline_url
         self._register_secret = register_secret
-        self._said, self._fetched = said, fetched
+        self._said, self._fetched, self._wall_ahead_s = said, fetched, wall_ahead_s
         self._persona = ChoosePersona()
         self._resume: dict[str, str] = {}
         self.service = settings.service.provider
@@ -137,6 +138,7 @@ class SessionFactory:
                 history=history,
                 # Of a conversation that is over none is taken up again.
                 resume=self._resume.get(name, "") if history else "",
+                wall_ahead_s=self._wall_ahead_s(),
             ),
         )
 

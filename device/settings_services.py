@@ -204,6 +204,7 @@ class WiroSettings(Access):
 @dataclass(frozen=True)
 class WiroAgentSettings(Access):
     agent: str = setting("", "useragentguid of the agent")
+    chunk_ms: int = setting(200, "microphone audio in one message", low=20, high=400)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ class SessionSpec:
     """What the owner wants of a session, in no service's words. ``options`` are those of the
     service's own section (``settings_services.py``), by name."""
 
-    url: str
+    url: str = field(repr=False)  # it may be signed
     key: str = field(default="", repr=False)
     model: str = ""
     voice: str = ""
@@ -101,6 +101,7 @@ class SessionSpec:
     secret: str = field(default="", repr=False)  #: the second half of a key that has two
     history: Sequence[Said] = ()  #: what the conversation was about, oldest first
     resume: str = field(default="", repr=False)  #: the handle of ``SessionResumable``
+    wall_ahead_s: float | None = None  #: the wall clock, less the one that codecs are told
 
 
 # --- outputs ----------------------------------------------------------------
@@ -230,10 +231,12 @@ class Service:
     """An entry of the registry (``providers/__init__.py``). ``url`` is where it is found when
     the owner gives no address, empty where only the owner can know; ``able`` what it is
     expected to be able to do, before any session; ``keyed``: it wants a key; ``options_of``: the
-    section of its settings, where that is another service's."""
+    section of its settings, where that is another service's; ``model``: which one runs when the
+    owner names none."""
 
     make: Callable[[SessionSpec], Codec]
     able: Capabilities
     url: str = ""
     keyed: bool = True
     options_of: str = ""
+    model: str = ""

@@ -23,7 +23,7 @@ _ELEVENLABS_CAP_S = 600
 class Family:
     """Models with the same parameters. ``parameters`` is the body of the request that runs
     one; ``cap_s`` when it ends a session; ``may_greet``: it may speak first; ``feeds_on_sound``:
-    it makes its reply as long as it is given sound."""
+    it hears and speaks all the time."""
 
     parameters: Callable[[SessionSpec], dict[str, object]]
     cap_s: Callable[[SessionSpec], float | None] = lambda _spec: None

@@ -5,7 +5,7 @@ from __future__ import annotations
 #: A reply that was called off has ended when its sound has stayed away for so long.
 QUIET_S = 0.7
 #: The last resort: what comes so long after the fence, or without one, is something else.
-LONGEST_S, LONGEST_BLIND_S = 10.0, 60.0
+LONGEST_S, LONGEST_BLIND_S = 10.0, 30.0
 
 _MOST_CHARACTERS = 20_000
 _NO_SPACE_BEFORE = ".,;:!?'’)…"

@@ -37,7 +37,7 @@ SURELY_S, MAYBE_S, LATE_S = 2.5, 1.5, 8.0
 
 _FAINTEST = 104  # -50 dB
 _ABOVE_ROOM = 3
-_UNTOLD_S = 2.5
+_NO_ROOM = 1000  # -30 dB: so loud is no silence, however steady
 _LONGEST_TRANSCRIPT = 20_000
 
 
@@ -45,8 +45,8 @@ _LONGEST_TRANSCRIPT = 20_000
 class _GivenUp:
     since: float
     patience_s: float
+    unpaused_s: float = 4.0  #: levels are trusted for so long to tell who has not finished
     told: bool = False  #: what was understood of it has come
-    taken: bool = False  #: the service surely has it
 
 
 class Turns:
@@ -123,7 +123,7 @@ class Turns:
             gone = self._given_up
             assert gone is not None
             if not (gone.told and new):
-                gone.told = gone.taken = True
+                gone.told = True
                 gone.patience_s = SURELY_S
                 return []
             self._given_up = None
@@ -158,7 +158,6 @@ class Turns:
         sure to be answered."""
         if self._given_up is not None:
             self._given_up.patience_s = min(self._given_up.patience_s, MAYBE_S)
-            self._given_up.taken = False
 
     # --- what the device says ---------------------------------------------------------------
 
@@ -171,7 +170,7 @@ class Turns:
         spoke = self._spoke
         if spoke or (self._count and self._given_up is None):
             # Behind a turn only what the service heard before it told that it had taken it.
-            self._given_up = _GivenUp(now, MAYBE_S if spoke else 0.0)
+            self._given_up = _GivenUp(now, MAYBE_S) if spoke else _GivenUp(now, 0.0, TAIL_S)
         self._close()
         return spoke
 
@@ -181,7 +180,7 @@ class Turns:
         taken, spoke = self._promised, self._spoke
         if taken or spoke:
             patience_s = SURELY_S if taken else MAYBE_S
-            self._given_up = _GivenUp(now, patience_s, told=taken and not self._owed, taken=taken)
+            self._given_up = _GivenUp(now, patience_s, told=taken and not self._owed)
         if taken:
             self._promised = self._owed = False
             self._said = ""
@@ -218,16 +217,18 @@ class Turns:
         if age_s >= LATE_S:
             self._given_up = None
             return False
-        if self._open_s < SHORTEST_S or not self._speaker.paused:
+        if self._open_s < SHORTEST_S:
             return True
-        # Sound may come faster than it was made.
-        return max(age_s, self._open_s) < gone.patience_s
+        if max(age_s, self._open_s) < gone.patience_s:  # sound may come faster than it was made
+            return True
+        return not self._speaker.paused and self._open_s < gone.unpaused_s
 
     def _is_greeting(self, now: float) -> bool:
         if self._count or not (self._greets or self._may_greet):
             return False
         early = now - self._opened_at < GREETING_S
-        return early and (self._greets or not (self._open_s and self._speaker.paused))
+        finished = self._given_up is not None or (self._open_s and self._speaker.paused)
+        return early and (self._greets or not finished)
 
     @property
     def _spoke(self) -> bool:
@@ -235,8 +236,7 @@ class Turns:
         if not self._open_s:
             return False
         stands_out = self._loudest > max(_FAINTEST, _ABOVE_ROOM * self._quietest)
-        loud = self._loudest > _FAINTEST
-        return stands_out or (loud and (self._open_s >= _UNTOLD_S or self._open_s < SHORTEST_S))
+        return stands_out or self._loudest > _NO_ROOM
 
     @property
     def _name(self) -> str:

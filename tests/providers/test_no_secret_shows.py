@@ -61,6 +61,9 @@ ALL_WELL = json.dumps(
         "id": "call_1",
         "transport": {"websocketCallUrl": f"wss://api.example.org/call?token={ISSUED}"},
         "token": ISSUED,
+        "sessionId": "vws-1",
+        "sessionToken": ISSUED,
+        "wsUrl": f"wss://api.example.org/agent?token={ISSUED}",
         "value": ISSUED,
     }
 ).encode()
@@ -96,6 +99,7 @@ GREETINGS = (
     {"setupComplete": {"sessionId": "s1"}},
     {"event": "ack", "stream_id": "s1", "config": {"input_format": "pcm_24000"}},
     {"type": "task_stream_ready", "result": True},
+    {"type": "ready"},
     {
         "type": "conversation_initiation_metadata",
         "conversation_initiation_metadata_event": {
@@ -145,8 +149,7 @@ class Watch:
     def __init__(self, name: str, url: str = "", status: int = 200, answer: bytes = ALL_WELL):
         self.spec = spec_of(name, url)
         self.status, self.answer = status, answer  # of hand-shakes over HTTP
-        # The settings take no key in an address, so that one may be shown.
-        self.shown = [] if url else [repr(self.spec), str(self.spec)]
+        self.shown = [repr(self.spec), str(self.spec)]
         self.now = 100.0
         self.hand_shakes = 0
         self.codec: Codec | None = None
