@@ -284,6 +284,14 @@ class RequestReply:
     instructions: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ShowImage:
+    """Let the service see a picture: what is said next may be about it. ``data_url``:
+    ``data:image/...;base64,...``. Services that see nothing ignore it."""
+
+    data_url: str = field(repr=False)
+
+
 ServiceCommand = (
     AppendAudio
     | CommitTurn
@@ -293,6 +301,7 @@ ServiceCommand = (
     | TruncateReply
     | SendToolResult
     | RequestReply
+    | ShowImage
 )
 
 # --- to the daemon's keeper ---------------------------------------------------

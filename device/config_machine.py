@@ -18,8 +18,7 @@ from device.audio.wakewords.models import WakeModel
 from device.config_rules import LANGUAGE, Finding, word_of
 from device.config_schema import Mistake, describe
 from device.errors import ModelError, SecretError
-from device.providers import service_of
-from device.session import OFFLINE, access, key_settings, services
+from device.session import OFFLINE, access, key_settings, needs_key, services
 from device.settings import LogSettings, ServiceSettings, Settings, WakeSettings
 
 
@@ -104,7 +103,7 @@ def _keys(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Of each service that may serve and wants one, unless it is fetched when needed."""
     for name in services(settings):
         reached = access(settings, name)
-        if not service_of(name).keyed or reached.key_command or reached.key_url:
+        if not needs_key(settings, name) or reached.key_command or reached.key_url:
             continue
         try:
             where = key_settings(settings, name)

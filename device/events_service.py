@@ -171,6 +171,7 @@ class UsageReported:
     cached_audio_in: int = 0
     seconds: float = 0.0
     cost_usd: float | None = None
+    model: str = ""  #: which was used, where that is another than the session's
 
 
 @dataclass(frozen=True, slots=True)

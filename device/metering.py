@@ -109,7 +109,8 @@ class Metering:
             case LinkClosed():
                 self._close(now, wall)
             case UsageReported():
-                self._meter.usage(self._service, self._model_of(self._service), event, now, wall)
+                model = event.model or self._model_of(self._service)
+                self._meter.usage(self._service, model, event, now, wall)
             case ReplyAudio(pcm=pcm):
                 self._meter.reply_received(len(pcm) / self._bytes_per_s, now, wall)
                 return

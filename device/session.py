@@ -9,7 +9,7 @@ from typing import Any
 from device.capabilities import Capabilities
 from device.commands import ChoosePersona, ChooseService
 from device.core.tools import TOOLS
-from device.errors import ServiceError
+from device.errors import SecretError, ServiceError
 from device.events import ErrorKind
 from device.providers import capabilities_of, create_codec, service_of
 from device.providers.base import Codec, Said, SessionSpec, ToolSpec
@@ -21,8 +21,10 @@ OFFLINE = "offline"
 
 
 def capabilities(settings: Settings) -> Capabilities:
-    """What the configured service can do; needs neither key nor network."""
-    return capabilities_of(settings.service.provider)
+    """What the configured service can do, as it is configured; needs neither key nor network."""
+    name = settings.service.provider
+    spec = SessionSpec(url="", model=access(settings, name).model, options=_options(settings, name))
+    return create_codec(name, spec).capabilities
 
 
 def device_ends_turns(settings: Settings) -> bool:
@@ -64,6 +66,16 @@ def key_settings(settings: Settings, name: str) -> ServiceSettings:
     return dataclasses.replace(
         settings.service, provider=name, key_name=reached.key_name, key_file=reached.key_file
     )
+
+
+def needs_key(settings: Settings, name: str) -> bool:
+    """Whether nothing can be had of ``name`` without one."""
+    return service_of(name).keyed or bool(_options(settings, name).get("signed"))
+
+
+def _options(settings: Settings, name: str) -> dict[str, Any]:
+    """What the section of its name, or of the family's, says."""
+    return dataclasses.asdict(getattr(settings, service_of(name).options_of or name))
 
 
 class SessionFactory:
@@ -111,7 +123,7 @@ class SessionFactory:
         service, name = self._settings.service, self.service
         reached = access(self._settings, name)
         able = capabilities_of(name)
-        options = self._options(name)
+        options = _options(self._settings, name)
         history = tuple(Said(by, text) for by, text in self._said())
         url, key = self._url(reached), self._key()
         if key.startswith(("wss://", "ws://")):  # signed: it is all that is needed
@@ -142,10 +154,6 @@ class SessionFactory:
             ),
         )
 
-    def _options(self, name: str) -> dict[str, Any]:
-        section = getattr(self._settings, service_of(name).options_of or name)
-        return dataclasses.asdict(section)
-
     def _url(self, reached: Access) -> str:
         if self.service != OFFLINE or reached.url:
             return reached.url
@@ -159,9 +167,12 @@ class SessionFactory:
         if fetched is not None:
             return fetched.reveal()
         where = key_settings(self._settings, self.service)
-        if not service_of(self.service).keyed and not where.key_file:
-            return ""  # loopback asks for none
-        key = load_key(where, self._environ)
+        try:
+            key = load_key(where, self._environ)
+        except SecretError:
+            if needs_key(self._settings, self.service) or where.key_file:
+                raise
+            return ""  # it may have one, and need not
         self._register_secret(key)
         return key.reveal()
 

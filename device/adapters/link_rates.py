@@ -14,7 +14,7 @@ import numpy as np
 from device.audio.resample import StreamResampler
 from device.capabilities import Capabilities
 from device.commands import AbandonTurn, AppendAudio, ClearInput, CommitTurn, ServiceCommand
-from device.events import Event, ReplyAudio, ReplyDone
+from device.events import Event, ReplyAudio, ReplyDone, ReplyInterrupted
 
 NOTHING = np.zeros(0, np.int16)
 
@@ -58,6 +58,9 @@ class Rates:
                     self._replies[reply_id] = (item_id, stream)
                 made = _converted(self._replies[reply_id][1], pcm)
                 return [*rest, replace(event, pcm=made)] if made else rest
+            case ReplyDone(reply_id, "cancelled") | ReplyInterrupted(reply_id):
+                self._replies.pop(reply_id, None)  # nothing more of it is to be heard
+                return [event]
             case ReplyDone(reply_id):
                 return [*self._finish(reply_id), event]
             case _:

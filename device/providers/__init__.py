@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from device.capabilities import Capabilities
 from device.errors import ConfigError
-from device.providers import openai_realtime
+from device.providers import elevenlabs, gemini, openai_realtime, wiro, wiro_agent
 from device.providers.base import Codec, Service, SessionSpec
 
 __all__ = ["SERVICES", "capabilities_of", "create_codec", "service_of"]
@@ -14,6 +14,14 @@ __all__ = ["SERVICES", "capabilities_of", "create_codec", "service_of"]
 SERVICES: Mapping[str, Service] = {
     "offline": openai_realtime.OFFLINE,
     "openai_realtime": openai_realtime.SERVICE,
+    "azure_openai": openai_realtime.AZURE,
+    "xai": openai_realtime.XAI,
+    "openai_compatible": openai_realtime.COMPATIBLE,
+    "azure_voice_live": openai_realtime.VOICE_LIVE,
+    "wiro": wiro.SERVICE,
+    "wiro_agent": wiro_agent.SERVICE,
+    "elevenlabs": elevenlabs.SERVICE,
+    "gemini": gemini.SERVICE,
 }
 
 

@@ -103,7 +103,7 @@ class CartesiaLine(Duplex):
             case "ack":
                 return self._on_ack(message, now)
             case "clear":
-                return self._service_broke_off()
+                return self._service_broke_off(now)
             case "transfer_call":
                 return [Note("the agent wants to hand the call over, which is not possible here")]
             case "error":

@@ -34,6 +34,7 @@ from device.commands import (
     RequestReply,
     SendToolResult,
     ServiceCommand,
+    ShowImage,
     TruncateReply,
 )
 from device.events import ErrorKind, ServiceSpeechStarted, TurnCommitted, UserTranscript
@@ -157,6 +158,8 @@ class DeepgramVoiceAgent(Machine):
     def _on_error(self, fields: Fields, now: float) -> list[Output]:
         code, words = text(fields, "code"), text(fields, "description")
         fault = self._explain.error({"code": code, "type": words, "message": words})
+        if "AUTH" in code.upper():  # INVALID_AUTH
+            return self._end(ErrorKind.KEY, fault.detail)
         return self._end_with(fault)
 
     def _on_warning(self, fields: Fields, now: float) -> list[Output]:
@@ -178,6 +181,10 @@ class DeepgramVoiceAgent(Machine):
             outputs.append(SendFrame(frames.KEEP_ALIVE))
         return outputs
 
+    def fence_passed(self, token: str, now: float) -> list[Output]:
+        self._turn.fence_passed(token)
+        return []
+
     # --- commands -----------------------------------------------------------------------
 
     def _perform(self, command: ServiceCommand, now: float) -> list[Output]:
@@ -198,6 +205,8 @@ class DeepgramVoiceAgent(Machine):
                 return self._calls.answer(call_id, output)
             case RequestReply(instructions):
                 return self._request(instructions)
+            case ShowImage():
+                return []  # it sees nothing
 
     def _append(self, pcm: bytes, now: float) -> list[Output]:
         if not pcm or self._turn.has_tail:

@@ -14,8 +14,8 @@ found in the sound itself:
 - What was called off (a reply, a turn, sound that was taken back) is swallowed, and whatever
   comes of it late: until the person has spoken again and paused, and the service has been
   silent for ``GAP_S`` before it begins anew. Where no pause can be heard, it must have been
-  silent for ``pause_s`` of the new turn. Or until the service itself says that it has broken
-  off (:meth:`Duplex._service_broke_off`).
+  silent for ``pause_s`` of the new turn. Or, within a turn, until the service itself says that
+  it has broken off (:meth:`Duplex._service_broke_off`).
 - Between the end of a turn and the device's ``ClearInput`` the microphone's sound belongs to
   nobody: silence of the same length takes its place.
 """
@@ -31,11 +31,8 @@ from device.commands import (
     AppendAudio,
     CancelReply,
     ClearInput,
-    CommitTurn,
-    RequestReply,
     SendToolResult,
     ServiceCommand,
-    TruncateReply,
 )
 from device.events import ReplyInterrupted, TurnCommitted, UserTranscript
 from device.providers.base import Emit, Output, SessionSpec
@@ -53,6 +50,8 @@ TALKS_OVER_S = 2.0
 """A service that speaks over a person for longer than that is no listener's "mhm"."""
 
 HELD_GAP_S = 0.3
+"""Sound behind such a silence is another utterance."""
+
 TAIL_S = 2.0
 """The device's ``ClearInput`` comes sooner than that behind the end of a turn."""
 
@@ -83,6 +82,7 @@ class Duplex(Machine):
         self._silence = Silence(able.uplink_rate_hz, manner.feed_s)
         self._turns = 0
         self._turn_open = False  # the service has sound of a turn that it has not taken
+        self._taken = False  # it has taken one, and has not answered it
         self._turn_began_at = 0.0
         self._tail_until: float | None = None
         self._called_off = False  # what sounds now is swallowed
@@ -118,11 +118,12 @@ class Duplex(Machine):
         """A reply is promised that no turn asks for."""
         return False
 
-    def _sounded(self, now: float) -> None:
-        """The reply under way is heard."""
+    def _sounded(self, now: float, *, anew: bool) -> None:
+        """The reply under way is heard; ``anew``: after a silence."""
 
-    def _gave_up(self) -> None:
+    def _gave_up(self, now: float) -> list[Output]:
         """A reply or a turn was called off."""
+        return []
 
     def _answer_call(self, call_id: str, output: str, now: float) -> list[Output]:
         return []
@@ -140,12 +141,12 @@ class Duplex(Machine):
             case CancelReply(reply_id):
                 return self._cancel(reply_id, now)
             case ClearInput():
-                return self._clear()
+                return self._clear(now)
             case AbandonTurn():
-                return self._abandon()
+                return self._abandon(now)
             case SendToolResult(call_id, output):
                 return self._answer_call(call_id, output, now)
-            case CommitTurn() | TruncateReply() | RequestReply():
+            case _:
                 return []  # there is no way to say it
 
     def _append(self, pcm: bytes, now: float) -> list[Output]:
@@ -163,7 +164,7 @@ class Duplex(Machine):
 
     def _begin_turn(self, now: float) -> None:
         self._turns += 1
-        self._turn_open, self._tail_until = True, None
+        self._turn_open, self._taken, self._tail_until = True, False, None
         self._turn_began_at = self._clock(now)
         self._speaker.begin()
         self._understood = self._early_words = ""
@@ -172,36 +173,38 @@ class Duplex(Machine):
     def _cancel(self, reply_id: str, now: float) -> list[Output]:
         if not reply_id or reply_id != self._speech.reply_id:
             return []
-        outputs = self._end_reply("cancelled")
-        self._call_off()
-        return outputs
+        outputs = self._end_reply("cancelled", now)
+        return outputs + self._call_off(now)
 
-    def _clear(self) -> list[Output]:
+    def _clear(self, now: float) -> list[Output]:
         """What was sent behind the turn was silence. What was sent in none cannot be unsaid."""
         self._tail_until = None
         if self._turn_open:
-            self._call_off_turn()
+            return self._call_off_turn(now)
+        if self._silence.due is not None:  # nothing more comes of the device: without a gap
+            self._silence.due = now
         return []
 
-    def _abandon(self) -> list[Output]:
+    def _abandon(self, now: float) -> list[Output]:
         self._tail_until = None
         if self._turn_open or not self._speech.reply_id:
-            self._call_off_turn()
+            return self._call_off_turn(now)
         return []
 
-    def _call_off_turn(self) -> None:
+    def _call_off_turn(self, now: float) -> list[Output]:
         self._turn_open = False
         self._understood = ""
         self._given_up = bool(self._speech.reply_id)
-        if not self._given_up:
-            self._call_off()
+        outputs = [] if self._given_up else self._call_off(now)
         self._feed_or_not()
+        return outputs
 
-    def _call_off(self) -> None:
-        self._called_off, self._given_up = True, False
+    def _call_off(self, now: float) -> list[Output]:
+        self._called_off, self._given_up, self._taken = True, False, False
         self._held, self._early_words = b"", ""
-        self._gave_up()
+        outputs = self._gave_up(now)
         self._feed_or_not()
+        return outputs
 
     # --- the service's sound -----------------------------------------------------------------
 
@@ -222,8 +225,9 @@ class Duplex(Machine):
             return self._hear_silence(pcm, at, now)
         last_at, self._loud_at = self._loud_at, at
         if self._speech.reply_id:
-            return self._sound(pcm, now)
+            return self._sound(pcm, now, anew=at - last_at >= HELD_GAP_S)
         if self._called_off and not self._begins_anew(at, last_at):
+            self._early_words = ""  # they were of this
             return []
         self._called_off = False
         if not self._turn_open:
@@ -242,7 +246,7 @@ class Duplex(Machine):
 
     def _begins_anew(self, at: float, last_at: float) -> bool:
         """What sounds now is none of what was called off; it sounded until ``last_at``."""
-        if not self._turn_open:
+        if not (self._turn_open or self._taken):
             return False
         if self._speaker.may_have_finished:
             return at - last_at >= GAP_S
@@ -253,7 +257,7 @@ class Duplex(Machine):
         if self._speech.reply_id:
             if quiet_s < self._pause_s:
                 return self._speech.audio(pcm) if self._voiced else []
-            return [] if self._holds_reply() else self._end_reply("completed")
+            return [] if self._holds_reply() else self._end_reply("completed", now)
         if self._held:
             self._held = self._held + pcm if quiet_s < HELD_GAP_S else b""
         return []
@@ -264,7 +268,7 @@ class Duplex(Machine):
         """The service has taken the turn, if there was one to take."""
         if not self._turn_open:
             return []
-        self._turn_open = False
+        self._turn_open, self._taken = False, True
         self._tail_until = now + TAIL_S
         if not self._manner.feeds_reply:  # else the reply that follows wants it
             self._silence.stop()
@@ -275,21 +279,21 @@ class Duplex(Machine):
         self._held = b""
         self._pause_s = self._manner.pause_s
         self._loud_at = self._clock(now)
-        self._words, self._voiced = "", False
+        self._words, self._voiced, self._taken = "", False, False
         outputs = self._speech.begin()
         if pcm:
-            outputs += self._sound(pcm, now)
+            outputs += self._sound(pcm, now, anew=True)
         if self._early_words:
             early, self._early_words = self._early_words, ""
             outputs += self._say(early)
         return outputs
 
-    def _sound(self, pcm: bytes, now: float) -> list[Output]:
+    def _sound(self, pcm: bytes, now: float, *, anew: bool) -> list[Output]:
         self._voiced = True
-        self._sounded(now)
+        self._sounded(now, anew=anew)
         return self._speech.audio(pcm)
 
-    def _end_reply(self, status: str, detail: str = "") -> list[Output]:
+    def _end_reply(self, status: str, now: float, detail: str = "") -> list[Output]:
         """Nothing, if none is under way."""
         if not self._speech.reply_id:
             return []
@@ -300,7 +304,7 @@ class Duplex(Machine):
         outputs += self._speech.end(status, detail)
         self._tail_until = None
         if self._given_up:
-            self._call_off()
+            outputs += self._call_off(now)
         self._feed_or_not()
         return outputs
 
@@ -309,7 +313,8 @@ class Duplex(Machine):
         if len(self._words) + len(self._early_words) + len(words) > MOST_CHARACTERS:
             return []
         if not self._speech.reply_id:
-            self._early_words += "" if self._called_off else words
+            if self._turn_open or self._taken or not self._called_off:
+                self._early_words += words
             return []
         self._words += words
         return self._speech.words(words, final=False)
@@ -327,14 +332,16 @@ class Duplex(Machine):
         self._understood = ""
         return [Emit(UserTranscript(text, True, self._turn_id))] if text else []
 
-    def _service_broke_off(self) -> list[Output]:
-        """It says that it heard the person, and what comes from now on is new."""
-        self._called_off = False
+    def _service_broke_off(self, now: float) -> list[Output]:
+        """It says that it heard the person. A little of what it said may yet be on its way."""
         self._held = b""
+        if self._turn_open:
+            self._called_off = False
         reply_id = self._speech.reply_id
         if not reply_id:
             return []
-        return [Emit(ReplyInterrupted(reply_id)), *self._end_reply("cancelled")]
+        self._called_off = not self._turn_open
+        return [Emit(ReplyInterrupted(reply_id)), *self._end_reply("cancelled", now)]
 
     @property
     def _turn_id(self) -> str:
@@ -351,7 +358,7 @@ class Duplex(Machine):
     def _time_out(self, now: float) -> list[Output]:
         outputs: list[Output] = []
         if self._speech.reply_id and now >= self._ends_at():
-            outputs += self._end_reply("completed")
+            outputs += self._end_reply("completed", now)
         return outputs + self._feed(now)
 
     def _feed_or_not(self) -> None:

@@ -75,6 +75,11 @@ def _address(spec: SessionSpec, agent_id: str, *, signing: bool) -> str:
     return urlunsplit((scheme, parts.netloc, path, urlencode(query), ""))
 
 
+def is_signed(url: str) -> bool:
+    """Whether the address that is configured is a signed one. Raises ValueError."""
+    return "conversation_signature" in dict(parse_qsl(urlsplit(url).query))
+
+
 def is_address(value: str) -> bool:
     """Whether a "key" is a signed address, as a program of the owner's may fetch one."""
     return value.startswith(("wss://", "ws://"))

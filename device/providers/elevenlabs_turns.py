@@ -46,6 +46,7 @@ class Whose(Enum):
     TURN = auto()  #: it takes the user's open turn
     ANSWER = auto()  #: it belongs to the turn that was taken
     UNASKED = auto()  #: the agent says it of its own accord
+    AGAIN = auto()  #: it was told already
     NOBODY = auto()  #: it comes of what was called off: not to be emitted
 
 
@@ -63,12 +64,12 @@ class Turns:
         self._transcribed = True  # the turn that was taken last
         self._transcript: int | None = None  # the number of the newest
         self._spoke = False
-        self._fresh_s = 0.0  # of sound since something was given up
+        self._fresh_s = 0.0  # what the agent heard since something was given up
         self._stale_until = 0.0
         self._fence: str | None = None  # None: to be asked for; empty: passed
         self._fence_until = 0.0
         self._tail_until = 0.0
-        self._muted = False
+        self.muted = False  #: what the agent says is nobody's
         self._told = False  # the words of the reply that is muted
         self._signed_at = 0.0  # when the agent last said anything
 
@@ -90,6 +91,10 @@ class Turns:
         self.open = True
         self._fresh_s += seconds
         return True
+
+    def silence(self, seconds: float) -> None:
+        """So much of it was sent behind the sound."""
+        self._fresh_s += seconds if self.open else 0.0
 
     def fence_wanted(self, now: float) -> str:
         """The token of a fence to be asked for behind the sound; empty: none."""
@@ -127,10 +132,6 @@ class Turns:
         self._expect_late_transcript(now)
         self._mute(now, told=told)
 
-    def promise(self) -> None:
-        """A tool's result was sent: the agent goes on."""
-        self.owed = True
-
     def reply_over(self) -> None:
         """Whatever the device sends from now on is no tail."""
         self._tail_until = 0.0
@@ -142,6 +143,8 @@ class Turns:
         self.transcribes = True
         again = event_id is not None and event_id == self._transcript
         self._transcript = event_id
+        if again and not self.open:
+            return Whose.AGAIN
         if self._given_up(now):
             self._mute(now)
             return Whose.NOBODY
@@ -151,17 +154,16 @@ class Turns:
         if self.owed or not self._transcribed:
             self._transcribed = True
             return Whose.ANSWER
-        if not again:  # it heard another turn in what is none
-            self._mute(now)
+        self._mute(now)  # it heard another turn in what is none
         return Whose.NOBODY
 
     def sign(self, sign: Sign, now: float) -> Whose:
         """It begins to answer; no reply is under way."""
-        if self._muted and not self._is_new(sign, now):
+        if self.muted and not self._is_new(sign, now):
             self._told |= sign is Sign.WORDS
             self._signed_at = now
             return Whose.NOBODY
-        self._muted = False
+        self.muted = False
         self._signed_at = now
         if not self.owed and self._given_up(now):
             self._mute(now, told=sign is Sign.WORDS)
@@ -179,7 +181,7 @@ class Turns:
 
     def interrupted(self, *, heard: bool) -> None:
         """The agent broke off what it was saying; ``heard``: for a reply that nobody had cut."""
-        self._muted = False
+        self.muted = False
         if heard:  # by the user, whose words the agent has begun to hear
             self.open = True
             self._tail_until = 0.0
@@ -190,12 +192,12 @@ class Turns:
         self._count += 1
         self.open, self.owed = False, True
         self._transcribed = transcribed
-        self._muted = False
-        self._stale_until = self._fresh_s = 0.0
+        self.muted = False
+        self._stale_until = 0.0
         self._tail_until = now + TAIL_S
 
     def _mute(self, now: float, *, told: bool = False) -> None:
-        self._muted, self._told = True, told
+        self.muted, self._told = True, told
         self._signed_at = now
 
     def _go_stale(self, now: float) -> None:

@@ -66,6 +66,8 @@ def parse(data: str | bytes) -> Incoming | Malformed:
     if name is None:
         return Incoming(kind, {})
     fields = message.get(name)
+    if kind == "error" and fields is None:
+        fields = message  # a quota that is used up is told without an event
     if not isinstance(fields, dict):
         return Malformed(f"{kind} without {name}")
     if kind != "audio":

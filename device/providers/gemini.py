@@ -22,14 +22,17 @@ apart. Loop thread only, except `decode`. Rulings where the protocol leaves room
   count as a lost connection. It also reports that a session is not resumed while its old
   connection stands: hence no parallel sessions.
 - A handle that is not accepted is given up, and the next attempt tells the history instead.
+- A picture is sent as a frame of video; where the device ends turns, within the next activity,
+  as only what is in one counts.
 - ``languageCode`` is not sent: models with a voice of their own choose the language themselves.
 
-Not verified against the live service: everything that an open activity without sound does; an
-abandoned activity; whether marks come for an answer that is broken off before its first word;
-whether ``usageMetadata`` counts a turn (assumed) or the session; whether transcripts come in
-pieces (assumed) or whole; whether history is told in this way and answered by nothing; version
-and method of short-lived tokens; words in close reasons; how a refused handle shows; whether a
-lower-case ``type`` in a tool's schema, and a message of an error, exist.
+Not verified against the live service: what an open activity without sound does, and one that is
+abandoned; whether marks come for an answer that is broken off before its first word; whether
+``usageMetadata`` counts a turn (assumed) or the session; whether transcripts come in pieces
+(assumed) or whole; whether history may be told in this way, and is answered by nothing; version
+and method of short-lived tokens; pictures that are not JPEG; the words of close reasons; how a
+refused handle shows; that a tool's schema may have its ``type`` in lower case; that a message
+of an error exists; that pictures outside an activity do not count.
 """
 
 from __future__ import annotations
@@ -47,6 +50,7 @@ from device.commands import (
     RequestReply,
     SendToolResult,
     ServiceCommand,
+    ShowImage,
     TruncateReply,
 )
 from device.events import ErrorKind, SessionExpiring, SessionResumable
@@ -111,6 +115,7 @@ class GeminiLive(Machine):
     def __init__(self, spec: SessionSpec) -> None:
         super().__init__(spec, CAPABILITIES)
         self._talk = Talk(spec, self._explain)
+        self._expiring = False
         self._handles = deque([spec.resume] if spec.resume else [], maxlen=HANDLES_KEPT)
 
     # --- how it begins and ends -----------------------------------------------------------
@@ -135,7 +140,10 @@ class GeminiLive(Machine):
 
     def _fault_of_closing(self, code: int, reason: str) -> Fault:
         said = self._hide(reason)
-        return _by_words(super()._fault_of_closing(code, said), said)
+        fault = _by_words(super()._fault_of_closing(code, said), said)
+        if self._expiring and fault.kind is ErrorKind.PROTOCOL:  # the end that was announced
+            return Fault(ErrorKind.SERVICE, fault.detail, True)
+        return fault
 
     def _fault_of_refusal(self, status: int, body: bytes) -> Fault:
         said = self._hide(body.decode("utf-8", "replace")).encode()
@@ -168,6 +176,8 @@ class GeminiLive(Machine):
                 return talk.note("the service cannot be told what was heard of its reply")
             case RequestReply():
                 return talk.note("the service cannot be asked for a reply")
+            case ShowImage(data_url):
+                return talk.show(data_url)
 
     def _due(self) -> float | None:
         return self._talk.due
@@ -200,10 +210,11 @@ class GeminiLive(Machine):
             outputs += self._on_handle(message)
         if "goAway" in fields:
             left_s = seconds(mapping(fields, "goAway").get("timeLeft"))
+            self._expiring = True
             outputs.append(Emit(SessionExpiring(left_s)))
-        used = usage(mapping(fields, "usageMetadata"))
-        if used is not None:
-            outputs.append(Emit(used))
+        if "usageMetadata" in fields:
+            used = usage(mapping(fields, "usageMetadata"))
+            outputs += [] if used is None else [Emit(used)]
         for name in sorted(fields.keys() - _KNOWN):
             outputs += self._on_unknown(name)
         return outputs

@@ -6,6 +6,7 @@ Each frame has exactly one field at the top. Keys are lowerCamelCase throughout.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
@@ -32,6 +33,8 @@ _SCHEMA = frozenset(
         "pattern", "default", "anyOf",
     }
 )  # fmt: skip
+
+_IMAGE = re.compile(r"data:(image/[\w.+-]+);base64,([A-Za-z0-9+/]+={0,2})", re.ASCII | re.I)
 
 ACTIVITY_START = frame({"realtimeInput": {"activityStart": {}}})
 ACTIVITY_END = frame({"realtimeInput": {"activityEnd": {}}})
@@ -119,6 +122,14 @@ def audio(pcm: bytes) -> str:
     mime_type = f"audio/pcm;rate={UPLINK_HZ}"
     data = {"data": encode_base64(pcm), "mimeType": mime_type}
     return frame({"realtimeInput": {"audio": data}})
+
+
+def image(data_url: str) -> str | None:
+    """A picture (``data:image/...;base64,...``) as a frame of video; None: it is none."""
+    told = _IMAGE.fullmatch(data_url)
+    if told is None:
+        return None
+    return frame({"realtimeInput": {"video": {"data": told[2], "mimeType": told[1].lower()}}})
 
 
 def tool_response(calls: Iterable[Answered]) -> str:

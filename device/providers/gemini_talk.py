@@ -40,6 +40,7 @@ class Talk:
         self._words = ""  # of the reply under way
         self._early = ""  # words that came before the sound of theirs
         self._streaming = False
+        self._picture = ""  # the frame of one that waits for an activity
         self._noted: set[str] = set()
         self.due: float | None = None  #: when `pause` wants to be called
 
@@ -54,7 +55,9 @@ class Talk:
         else:
             self._streaming, self.due = True, now + PAUSE_S
         self._turns.sounded(len(pcm))
-        return [*outputs, SendFrame(frames.audio(pcm))]
+        picture, self._picture = self._picture, ""
+        shown: list[Output] = [SendFrame(picture)] if picture else []
+        return [*outputs, *shown, SendFrame(frames.audio(pcm))]
 
     def commit(self) -> list[Output]:
         if not self._device_ends:
@@ -63,7 +66,6 @@ class Talk:
             return self.note("there is nothing to commit")
         self._turns.closes()
         self._turns.taken()
-        self._early = ""
         return [SendFrame(frames.ACTIVITY_END), Emit(TurnCommitted())]
 
     def clear(self) -> list[Output]:
@@ -96,6 +98,16 @@ class Talk:
     def answer(self, call_id: str, output: str) -> list[Output]:
         frame = self._calls.answer(call_id, output)
         return [] if frame is None else [SendFrame(frame)]
+
+    def show(self, data_url: str) -> list[Output]:
+        """The newest picture counts, where several wait."""
+        picture = frames.image(data_url)
+        if picture is None:
+            return self.note("a picture was no data URL of an image")
+        if not self._device_ends or (self._turns.open and self._turns.heard):
+            return [SendFrame(picture)]
+        self._picture = picture
+        return []
 
     def pause(self) -> list[Output]:
         """The device sends nothing for now: what the service holds of its sound is complete."""
@@ -147,7 +159,7 @@ class Talk:
         if content.get("generationComplete") is True and self._turns.generated():
             outputs += self._end_reply("completed")
         if content.get("turnComplete") is True:
-            outputs += self._on_completed(text(content, "turnCompleteReason"))
+            outputs += self._on_completed(message)
         return outputs
 
     def on_calls(self, message: Message) -> list[Output]:
@@ -185,7 +197,6 @@ class Talk:
         if transcription.get("finished") is True:
             if self._turns.transcript_ended():
                 self._turns.taken()
-                self._early = ""
                 outputs.append(Emit(TurnCommitted()))
             outputs += self._end_transcript()
         return outputs
@@ -238,14 +249,16 @@ class Talk:
             outputs += self._speech.words(words, final=True)
         return [*outputs, *self._speech.end(status, detail)]
 
-    def _on_completed(self, reason: str) -> list[Output]:
+    def _on_completed(self, message: Message) -> list[Output]:
         ended = self._turns.completed()
-        detail = self._explain.clean(reason)
+        detail = self._explain.clean(text(message.content, "turnCompleteReason"))
         if ended is Ended.NOTHING:
             return self._finish_old_turn()
         if ended is Ended.REPLY:
             return self._end_reply("completed", detail)
         outputs: list[Output] = [Emit(TurnCommitted())] if ended is Ended.TAKE_SILENT else []
         outputs += self._speech.begin()
-        # With a reason it was kept from answering; without, it chose to stay silent.
-        return [*outputs, *self._end_reply("failed" if detail else "completed", detail)]
+        # With a reason it was kept from answering; without, or where it waits for more to be
+        # said, it chose to stay silent.
+        chose = not detail or message.content.get("waitingForInput") is True
+        return [*outputs, *self._end_reply("completed" if chose else "failed", detail)]

@@ -144,18 +144,16 @@ class Turns:
         self.phase = Phase.UNWANTED
         return Verdict.NOTHING
 
-    def called(self) -> bool:
-        """It asks for tools. Whether in the reply under way: then that is over, and another
-        follows when it has the results. Else it says nothing until it is interrupted, of
-        which it may not tell."""
+    def called(self) -> None:
+        """It asks for tools. The reply under way is over, and another follows when it has the
+        results. Of an unwanted one nothing follows: it waits, and is interrupted, of which it
+        may not tell."""
         if self.phase is Phase.SPEAKING:
             self.phase = Phase.QUIET
             self._awaited = self._calling = True
-            return True
-        if self.phase is Phase.UNWANTED:
+        elif self.phase is Phase.UNWANTED:
             self.phase = Phase.QUIET
             self._given_up = True
-        return False
 
     def transcribed(self) -> bool:
         """Words of the person. Whether they are of a turn that is listened to or answered."""
@@ -170,22 +168,19 @@ class Turns:
     def transcript_ended(self) -> bool:
         """Whether that is the first sign that it took the turn. While it answers another, the
         end may be that one's."""
-        fresh = self.phase in (Phase.QUIET, Phase.BROKEN)
-        return fresh and self.heard and not (self._device_ends or self._awaited)
+        fresh = self.phase is Phase.QUIET and not self._awaited
+        return fresh and self.heard and not self._device_ends
 
     def generated(self) -> bool:
         """``generationComplete``. Whether it ends the reply under way."""
         was = self.phase
-        if was is Phase.UNWANTED:
-            self._given_up = False
         if was in (Phase.SPEAKING, Phase.UNWANTED):
             self.phase = Phase.SAID
         return was is Phase.SPEAKING
 
     def interrupted(self) -> bool:
         """Whether it breaks off the reply under way."""
-        was = self.phase
-        self.phase, self._given_up = Phase.BROKEN, False
+        was, self.phase = self.phase, Phase.BROKEN
         return was is Phase.SPEAKING
 
     def completed(self) -> Ended:
@@ -222,8 +217,8 @@ class Turns:
 
     @property
     def _may_speak_unasked(self) -> bool:
-        """A greeting. Later, what it says to what it was sent by itself is an answer to sound
+        """A greeting. Later, what it says of itself where it ends the turns is an answer to sound
         that was taken back."""
-        if self._device_ends:
-            return not (self._open or self._given_up)
-        return not self._ever_heard
+        if self._given_up:
+            return False
+        return not (self._open if self._device_ends else self._ever_heard)

@@ -114,5 +114,3 @@ def _by_kind(
 
 def _tokens(fields: Mapping[str, object], name: str) -> int:
     return max(0, min(MOST_TOKENS, whole(fields, name)))
-
-

@@ -25,7 +25,8 @@ _UNTOLD_MS = 2500
 def peak(pcm: bytes) -> int:
     """The largest magnitude in whole samples."""
     samples = memoryview(pcm).cast("h")
-    return max(max(samples), -min(samples)) if len(samples) else 0
+    highest, lowest = max(samples, default=0), min(samples, default=0)
+    return max(highest, -lowest)
 
 
 class Speaker:

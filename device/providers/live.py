@@ -18,8 +18,8 @@ the sound itself, so a slow line ends no reply). Rulings:
   ``ALIVE_S`` while nothing else is, up to an hour (18 billed seconds) after the last turn.
 - Nothing can be cancelled, truncated or cleared: all of it is local.
 - The person's words come in pieces without an end; they are final a second into the reply.
-- Calls that nobody wants any more are answered, so that the backend does not wait; it is not
-  asked to go on.
+- Calls that nobody wants any more are answered (as such), and the backend goes on: it would mix
+  up what it still waits for with later work. What comes of it is swallowed.
 
 Not verified against the live service: how long it pauses; whether so little silence keeps a
 session; the session's cap (an hour assumed; ``expires_at`` is in wall time, which a codec does
@@ -35,10 +35,10 @@ from dataclasses import dataclass
 from device.capabilities import Capabilities
 from device.events import ErrorKind, UsageReported
 from device.providers import live_frames as frames
-from device.providers.base import Connect, Emit, Note, Output, SendFrame, Service, SessionSpec
-from device.providers.duplex import Duplex, Manner
+from device.providers.base import Connect, Emit, Output, SendFrame, Service, SessionSpec
+from device.providers.duplex import Manner
 from device.providers.faults import Fault
-from device.providers.live_work import Call, Work
+from device.providers.live_backend import PATIENCE_S, Delegating
 from device.providers.machine import Stage
 from device.providers.wire import (
     Malformed,
@@ -52,7 +52,6 @@ from device.providers.wire import (
 
 URL = "wss://api.openai.com/v1/live/sessions"
 PAUSE_S = 1.2
-PATIENCE_S = 30.0
 FEED_S = 600.0
 STALLED_S = 6.0
 """Of a sound that never stops, nothing came for so long: the reply is over."""
@@ -79,9 +78,6 @@ _ENDED = {
     "remote_hangup": (ErrorKind.SERVICE, "the service hung up"),
     "connection_lost": (ErrorKind.NETWORK, "the service lost the connection"),
 }
-_RESPONSE_ENDS = frozenset(
-    {"response.completed", "response.failed", "response.incomplete", "response.cancelled"}
-)
 _OF_NO_USE = frozenset(
     {
         "session.updated",
@@ -93,8 +89,6 @@ _OF_NO_USE = frozenset(
         "info",
     }
 )
-CANNOT = "Nothing can be looked up or done here: answer from what you know."
-NOT_WANTED = '{"status":"not wanted any more"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,22 +96,20 @@ class _Sound:
     pcm: bytes
 
 
-class OpenAILive(Duplex):
+class OpenAILive(Delegating):
     """One session. See :class:`device.providers.base.Codec` for the contract."""
 
     def __init__(self, spec: SessionSpec) -> None:
         manner = Manner(PAUSE_S, FEED_S, feeds_reply=True, listens_aloud=True)
         super().__init__(spec, ABLE, manner)
-        self._work = Work()
         self._heard_s = self._sent_s = 0.0  # the service's time, as it comes and as we make it
         self._turn_from_ms = 0
         self._reply_from_s = 0.0
         self._over_ms = 0  # the last reply, in its time
         self._told_turn = 0  # of which the words were final
         self._frame_at = 0.0
-        self._patience = self._alive_at = self._alive_until = 0.0
+        self._alive_at = self._alive_until = 0.0
         self._billed_s = 0.0
-        self._asked = 0
 
     # --- the session ------------------------------------------------------------------
 
@@ -197,12 +189,9 @@ class OpenAILive(Duplex):
             return self._end_with(fault)
         if self._stage is Stage.GREETING:
             return self._end(fault.kind, f"the service refused the session: {fault.detail}")
-        outputs = self._trouble(fault.kind, fault.detail)
         about = text(error, "client_event_id") or text(message, "client_event_id")
-        if about and about == self._go_on_id and self._work.owed:
-            self._work.call_off()
-            outputs += [*self._begin_reply(b"", now), *self._end_reply("failed", fault.detail)]
-        return outputs
+        outputs = self._trouble(fault.kind, fault.detail)
+        return outputs + self._refused(about, fault.detail, now)
 
     def _farewell(self, reason: str, now: float) -> list[Output]:
         return [SendFrame(frames.close())]
@@ -249,16 +238,11 @@ class OpenAILive(Duplex):
     def _begin_reply(self, pcm: bytes, now: float) -> list[Output]:
         self._frame_at = now
         self._reply_from_s = self._heard_s
-        self._work.owed = False
         return super()._begin_reply(pcm, now)
 
-    def _sounded(self, now: float) -> None:
-        self._patience = now + PATIENCE_S
-        self._work.told(now)
-
-    def _end_reply(self, status: str, detail: str = "") -> list[Output]:
+    def _end_reply(self, status: str, now: float, detail: str = "") -> list[Output]:
         self._over_ms = round(1000 * self._heard_s)
-        outputs = super()._end_reply(status, detail)
+        outputs = super()._end_reply(status, now, detail)
         self._voiced = False
         return outputs
 
@@ -280,102 +264,6 @@ class OpenAILive(Duplex):
             self._told_turn = self._turns
         return outputs
 
-    # --- work --------------------------------------------------------------------------------
-
-    def _holds_reply(self) -> bool:
-        return self._work.pending
-
-    def _awaits_more(self) -> bool:
-        return self._work.owed or self._work.pending
-
-    def _gave_up(self) -> None:
-        self._work.call_off()
-
-    def _on_delegation(self, delegation: Mapping[str, object], now: float) -> list[Output]:
-        delegation_id = text(delegation, "id")
-        if text(delegation, "target") == "client":  # there is nobody here to do it
-            return [SendFrame(frames.commentary(CANNOT, delegation_id))] if delegation_id else []
-        if self._wanted(delegation_id):
-            self._work.begins(delegation_id, now)
-            self._patience = now + PATIENCE_S
-        elif not self._turn_open:
-            self._work.refuse(delegation_id)
-        return []
-
-    def _wanted(self, delegation_id: str) -> bool:
-        """Whether it is for what the person still wants to know."""
-        if self._work.is_stale(delegation_id):
-            return False
-        return not self._called_off or (self._turn_open and self._speaker.may_have_finished)
-
-    def _on_backend(
-        self, event: Mapping[str, object], delegation_id: str, now: float
-    ) -> list[Output]:
-        wanted = self._wanted(delegation_id)
-        if wanted:
-            self._patience = now + PATIENCE_S
-        match kind := text(event, "type"):
-            case "response.created" | "response.in_progress":
-                if wanted:
-                    self._work.responds(delegation_id, now)
-                return []
-            case "response.output_item.done":
-                item = mapping(event, "item")
-                if text(item, "type") != "function_call":
-                    return []
-                return self._on_call(item, delegation_id, wanted, now)
-            case _ if kind in _RESPONSE_ENDS:
-                return self._on_response_over(mapping(event, "response"), wanted, now)
-            case _:
-                return []  # its words are for the model
-
-    def _on_call(
-        self, item: Mapping[str, object], delegation_id: str, wanted: bool, now: float
-    ) -> list[Output]:
-        call = Call(text(item, "call_id"), text(item, "name"), text(item, "arguments"))
-        if not call.call_id or not call.name:
-            return self._trouble(ErrorKind.PROTOCOL, "a tool was called without a name")
-        if not wanted:
-            return [SendFrame(frames.call_output(call.call_id, NOT_WANTED))]
-        if not self._work.asks(call, delegation_id, now):
-            return []
-        self._called_off = False
-        outputs = self._take_turn(now)
-        if not self._speech.reply_id:
-            outputs += self._begin_reply(b"", now)
-        return outputs + self._speech.call(call.call_id, call.name, call.arguments)
-
-    def _answer_call(self, call_id: str, output: str, now: float) -> list[Output]:
-        if not self._work.answered(call_id, now):
-            return [Note("the result of a call that nobody waits for is not sent")]
-        self._patience = now + PATIENCE_S
-        return [SendFrame(frames.call_output(call_id, output)), *self._go_on(now)]
-
-    def _on_response_over(
-        self, response: Mapping[str, object], wanted: bool, now: float
-    ) -> list[Output]:
-        outputs = _usage_of(mapping(response, "usage"))
-        error = mapping(response, "error")
-        if error:
-            fault = self._explain.error(error)
-            outputs += self._trouble(fault.kind, fault.detail)
-        if not wanted:
-            return outputs
-        self._work.response_over(now)
-        return outputs + self._go_on(now)
-
-    def _go_on(self, now: float) -> list[Output]:
-        """All calls are answered: what sounds next is another reply."""
-        if not self._work.may_go_on(now):
-            return []
-        self._work.goes_on(now)
-        self._asked += 1
-        return [*self._end_reply("completed"), SendFrame(frames.go_on(self._go_on_id))]
-
-    @property
-    def _go_on_id(self) -> str:
-        return f"parlor_{self._asked}"
-
     # --- time ------------------------------------------------------------------------------
 
     def _due(self) -> float | None:
@@ -387,26 +275,10 @@ class OpenAILive(Duplex):
     def _time_out(self, now: float) -> list[Output]:
         if now >= self._patience:
             self._silence.stop()
-        outputs = self._go_on(now)
-        self._work.expire(now)
-        if self._work.owed and not self._work.pending and not self._speech.reply_id:
-            outputs += [*self._begin_reply(b"", now), *self._end_reply("completed")]
-        self._feed_or_not()
-        outputs += super()._time_out(now)
+        outputs = super()._time_out(now)
         if self._alive_at <= now < self._alive_until:
             outputs += self._uplink(bytes(2 * frames.RATE_HZ * ALIVE_MS // 1000), now)
         return outputs
-
-
-def _usage_of(usage: Mapping[str, object]) -> list[Output]:
-    """The backend's tokens."""
-    counts = {name: max(0, int(n)) for name, n in flatten_numbers(usage).items()}
-    tokens_in, tokens_out = counts.get("input_tokens", 0), counts.get("output_tokens", 0)
-    cached = counts.get("input_tokens_details.cached_tokens", 0)
-    if not (tokens_in or tokens_out):
-        return []
-    told = UsageReported(text_in=tokens_in, text_out=tokens_out, cached_text_in=cached)
-    return [Emit(told)]
 
 
 SERVICE = Service(OpenAILive, ABLE, URL)

@@ -16,9 +16,6 @@ WORK_S = 60.0
 RESULT_S = 5.0
 """The model tells a result sooner than that, or has nothing to tell."""
 
-SETTLES_S = 1.5
-"""What it says before that was begun before the result was known."""
-
 ANSWERED_S = 2.0
 """A response whose calls are all answered is over by then, said or not."""
 
@@ -30,6 +27,15 @@ class Call:
     call_id: str
     name: str
     arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """``called``: by the last response, which is over or is not."""
+
+    unanswered: tuple[str, ...]
+    called: bool
+    response_over: bool
 
 
 class Work:
@@ -60,9 +66,8 @@ class Work:
 
     def refuse(self, delegation_id: str) -> None:
         """It is for something that was called off."""
-        if len(self._stale) < 16 * _MOST:
+        if delegation_id and len(self._stale) < 16 * _MOST:
             self._stale.add(delegation_id)
-        self._stale.discard("")
 
     def is_stale(self, delegation_id: str) -> bool:
         """Work for something that was called off."""
@@ -77,7 +82,7 @@ class Work:
         self._seen.add(call.call_id)
         self.begins(delegation_id, now)
         self._unanswered.add(call.call_id)
-        self._called = True
+        self._called, self._response_over = True, False
         self._answered_at = None
         return True
 
@@ -111,13 +116,13 @@ class Work:
         self._under_way.add("")  # a response is to come
         self.owed = True
 
-    def told(self, now: float) -> None:
-        """The model speaks. What it says just behind the end of the work is not yet of it."""
-        if self._result_by is not None and now >= self._result_by - RESULT_S + SETTLES_S:
-            self._result_by = None
+    def told(self) -> None:
+        """The model begins to say something: where the backend is done, its result."""
+        self._result_by = None
 
-    def call_off(self) -> None:
-        """Nobody wants the results any more."""
+    def call_off(self) -> Left:
+        """Nobody wants the results any more. What the backend still waits for."""
+        left = Left(tuple(sorted(self._unanswered)), self._called, self._response_over)
         if len(self._stale) > 16 * _MOST:
             self._stale.clear()
         self._stale |= self._under_way - {""}
@@ -126,6 +131,7 @@ class Work:
         self._called, self._answered_at, self._response_over = False, None, True
         self._result_by = None
         self.owed = False
+        return left
 
     def expire(self, now: float) -> None:
         """What has taken too long is over."""

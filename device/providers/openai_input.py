@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from device.events import (
     ErrorKind,
@@ -201,7 +202,8 @@ class UserInput:
         self._so_far.pop(message.text("item_id"), None)
         words = self._words(message, message.text("transcript"), final=True)
         report = openai_usage.of_transcription(message.object("usage")) if self._metered else None
-        return [*words, Emit(report)] if report else words
+        model = self._spec.transcription_model
+        return [*words, Emit(replace(report, model=model))] if report else words
 
     def _words(self, message: Message, words: str, *, final: bool) -> list[Output]:
         item_id = message.text("item_id")

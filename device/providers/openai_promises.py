@@ -125,6 +125,10 @@ class Promises:
             self._presumed = promise
         return promise.wanted
 
+    def is_unasked(self, name: str | None) -> bool:
+        """It is certain that a reply which repeats this answers neither a request nor a turn."""
+        return name == "" and self._repeats_names is True and all(p.name for p in self._promises)
+
     def refused(self, name: str) -> Promise | None:
         """The service will not let one begin: the one we asked for under ``name``. Without a
         name it is an answer of its own, or, where there is none, the only one asked for."""

@@ -1,7 +1,7 @@
 """The OpenAI Realtime protocol, generally available shape, as a sans-I/O codec.
 
-Also spoken by the built-in offline service and, with small deviations that are
-tolerated, by many compatible servers. Loop thread only, except `decode`.
+Also spoken by the built-in offline service and, in dialects (:mod:`openai_dialects`), by Azure,
+xAI and many compatible servers. Loop thread only, except `decode`.
 
 Rulings where the protocol leaves room:
 
@@ -13,25 +13,29 @@ Rulings where the protocol leaves room:
   have taken back: its verdicts, and the transcript and answer they cause, are dropped,
   and deleted from the conversation before another reply is asked for.
 - Every ``response.create`` carries a name in its ``metadata``, by which its reply is known;
-  where a service repeats no names, by the order. The service is told not to interrupt a
-  reply by itself.
+  where a service repeats or takes no names, by the order. The service is told not to interrupt
+  a reply by itself; one that does so all the same is believed (``ReplyInterrupted``).
 - The service takes one turn; what it makes of sound behind that is dropped like the above.
 - ``response.create`` waits while a reply is under way or about to begin; a
   request that crossed a reply of the service's own is made again after it.
+- What somebody else asked for outside the conversation is no reply.
 - Truncating what was received whole and heard to the end is not sent: the service
   would throw away the item's text.
+- What the conversation was about before is written into it when the session is acknowledged,
+  before anything that waited.
 - Malformed messages are reported once per run of them; a hundred end the session.
+
+Not verified against a live service: most error codes (matched by their words), how a service
+goes on after a tool server has answered, and the dialects' deviations that are listed there.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from enum import Enum
 from urllib.parse import urlsplit
 
-from device.capabilities import Capabilities
 from device.commands import (
     AbandonTurn,
     AppendAudio,
@@ -41,18 +45,15 @@ from device.commands import (
     RequestReply,
     SendToolResult,
     ServiceCommand,
+    ShowImage,
     TruncateReply,
 )
-from device.events import (
-    ErrorKind,
-    LinkOpened,
-    ServiceTrouble,
-)
+from device.events import ErrorKind, ServiceTrouble
+from device.providers import openai_dialects as dialects
 from device.providers import openai_frames as frames
-from device.providers.backlog import Backlog
+from device.providers import openai_options as options
 from device.providers.base import (
     Connect,
-    Disconnect,
     Emit,
     Note,
     Output,
@@ -60,186 +61,115 @@ from device.providers.base import (
     Service,
     SessionSpec,
 )
-from device.providers.faults import Explainer, Fault
+from device.providers.faults import Fault
+from device.providers.machine import BACKLOG_S, Machine, Stage
 from device.providers.openai_barrier import Barrier
+from device.providers.openai_dialects import Dialect
 from device.providers.openai_input import UserInput
+from device.providers.openai_lifetime import Lifetime
 from device.providers.openai_responses import Responses
+from device.providers.openai_sessions import RATE_HZ
 from device.providers.openai_wire import Message, parse
-from device.providers.wire import Malformed, mapping, text
+from device.providers.wire import mapping, text, whole
 
-DEFAULT_MODEL = "gpt-realtime-2.1"
-SESSION_CAP_S = 3600.0
-BACKLOG_BYTES = 20_000 * frames.BYTES_PER_MS
-MALFORMED_LIMIT = 100
-#: Kinds of unknown events that are worth a line in the log, at most.
-UNKNOWN_NOTED = 32
-
-CAPABILITIES = Capabilities(
-    uplink_rate_hz=frames.RATE_HZ,
-    downlink_rate_hz=frames.RATE_HZ,
-    detects_turns=True,
-    truncates=True,
-    calls_tools=True,
-    transcribes_user=True,
-    says_on_request=True,
-    session_cap_s=SESSION_CAP_S,
-)
-
+#: PCM that waits for a session, at most.
+BACKLOG_BYTES = 2 * RATE_HZ * BACKLOG_S
 #: Known, and of no use here; everything else without a handler is noted as unknown.
 _OF_NO_USE = frozenset(
     {
-        "conversation.item.added",
-        "conversation.item.done",
         "conversation.item.retrieved",
         "conversation.item.deleted",
         "conversation.item.truncated",
         "conversation.item.input_audio_transcription.segment",
-        "conversation.item.input_audio_transcription.updated",
         "input_audio_buffer.timeout_triggered",
         "input_audio_buffer.dtmf_event_received",
         "output_audio_buffer.started",
         "output_audio_buffer.stopped",
         "output_audio_buffer.cleared",
         "rate_limits.updated",
+        "ping",
     }
 )
 _HAND_SHAKE = frozenset({"session.created", "conversation.created", "session.updated", "error"})
-_OF_NO_USE_FAMILIES = ("response.mcp_call", "mcp_list_tools.")
+#: Faults that another way of writing the session cannot mend.
+_NOT_OF_THE_SHAPE = frozenset({ErrorKind.KEY, ErrorKind.QUOTA})
 
 
-class Stage(Enum):
-    NEW = 0
-    CONNECTING = 1
-    GREETING = 2  #: the socket is up, ``session.created`` is awaited
-    CONFIGURING = 3  #: ``session.update`` was sent, ``session.updated`` is awaited
-    READY = 4
-    FINISHED = 5
+class OpenAIRealtime(Machine):
+    """One session. See :class:`device.providers.base.Codec` for the contract. ``wall_ahead_s``:
+    the wall clock less the one that is told as ``now``, where that is known."""
 
-
-class OpenAIRealtime:
-    """One session. See :class:`device.providers.base.Codec` for the contract."""
-
-    def __init__(self, spec: SessionSpec, default_model: str = DEFAULT_MODEL) -> None:
-        self._spec = spec
-        self._default_model = default_model
-        self._explain = Explainer(spec.key)
-        self._stage = Stage.NEW
+    def __init__(
+        self,
+        spec: SessionSpec,
+        dialect: Dialect = dialects.OPENAI,
+        wall_ahead_s: float | None = None,
+    ) -> None:
+        super().__init__(spec, dialect.able_with(dialect.able, spec))
+        self._dialect = dialect
+        self._shapes = deque(dialect.shapes)  # those that were not refused; the first is used
         self._session_id = ""
-        self._handshake_due: float | None = None
-        self._heard_anything = False
         self._update_id = ""
         self._ids = 0
-        self._waiting = Backlog(BACKLOG_BYTES)
-        self._malformed = 0
-        self._malformed_in_a_row = 0
-        self._unknown: set[str] = set()
         self._tidied: deque[str] = deque(maxlen=64)  # events whose refusal changes nothing
+        self._lifetime = Lifetime(self._able.session_cap_s, wall_ahead_s)
         barrier = Barrier()
-        self._responses = Responses(spec, self._explain, self._next_id, self._next_tidy_id, barrier)
-        self._input = UserInput(spec, self._explain, self._next_id, self._responses, barrier)
+        self._responses = Responses(
+            spec, dialect, self._explain, self._next_id, self._next_tidy_id, barrier
+        )
+        self._input = UserInput(
+            spec,
+            self._explain,
+            self._next_id,
+            self._responses,
+            barrier,
+            metered=not dialect.free,
+        )
         self._handlers: dict[str, Callable[[Message, float], list[Output]]] = {
             "session.created": self._on_greeting,
             "conversation.created": self._on_greeting,
             "session.updated": self._on_session_updated,
             "error": self._on_error,
+            "warning": self._on_warning,
             **self._input.handlers,
             **self._responses.handlers,
         }
 
-    # --- what the driver asks -------------------------------------------------
+    # --- the session's frame ---------------------------------------------------------
 
-    @property
-    def capabilities(self) -> Capabilities:
-        return CAPABILITIES
+    def _begin(self, now: float) -> list[Output]:
+        if not urlsplit(self._spec.url).netloc:
+            return self._end(ErrorKind.PROTOCOL, "no address of the service is configured")
+        notes = [Note(f"an option is left out: {says}") for says in options.mistakes(self._spec)]
+        address = self._dialect.address(self._spec)
+        return [*notes, Connect(address, self._dialect.headers(self._spec))]
 
-    @property
-    def deadline(self) -> float | None:
-        if self._stage in (Stage.GREETING, Stage.CONFIGURING):
-            return self._handshake_due
-        return self._responses.due if self._stage is Stage.READY else None
+    def _greet(self, now: float) -> list[Output]:
+        return []  # the service speaks first
 
-    def start(self, now: float) -> list[Output]:
-        key = self._spec.key
-        if not (key.isascii() and key.isprintable()) or key != key.strip():
-            return self._end(Fault(ErrorKind.KEY, "the key is not one line of plain text", True))
-        try:
-            parts = urlsplit(self._spec.url)
-            url = frames.address(self._spec, self._default_model)
-        except ValueError:
-            return self._end(Fault(ErrorKind.PROTOCOL, "service.url is not an address", True))
-        self._stage = Stage.CONNECTING
-        outputs: list[Output] = []
-        if key and parts.scheme == "ws" and not _is_loopback(parts.hostname or ""):
-            outputs.append(Note("the key travels unencrypted: use wss:// instead of ws://"))
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        return [*outputs, Connect(url, headers)]
-
-    def opened(self, now: float) -> list[Output]:
-        if self._stage is Stage.CONNECTING:
-            self._stage = Stage.GREETING
-            self._handshake_due = now + self._spec.handshake_timeout_s
-        return []
-
-    def http_answered(self, token: str, status: int, body: bytes, now: float) -> list[Output]:
-        return []  # this protocol asks nothing over HTTP
-
-    def decode(self, data: str | bytes) -> object:
+    def _parse(self, data: str | bytes) -> object:
         return parse(data)
 
-    def received(self, data: str | bytes, now: float) -> list[Output]:
-        return self.decoded(parse(data), now)
-
-    def decoded(self, message: object, now: float) -> list[Output]:
-        if self._stage in (Stage.NEW, Stage.CONNECTING, Stage.FINISHED):
-            return []
-        self._heard_anything = True
+    def _on_message(self, message: object, now: float) -> list[Output]:
         if not isinstance(message, Message):
-            return self._on_malformed(message)
-        self._malformed_in_a_row = 0
-        handler = self._handlers.get(message.type)
+            return []
         if self._stage is not Stage.READY and message.type not in _HAND_SHAKE:
             return []  # no turn and no reply can be ours yet
-        return handler(message, now) if handler else self._on_unknown(message.type)
+        handler = self._handlers.get(message.type)
+        if handler is not None:
+            return handler(message, now)
+        return [] if message.type in _OF_NO_USE else self._on_unknown(message.type)
 
-    def command(self, command: ServiceCommand, now: float) -> list[Output]:
-        if self._stage is Stage.FINISHED:
-            return []
-        if self._stage is not Stage.READY:
-            self._waiting.push(command)
-            return []
-        return self._perform(command, now)
+    def _due(self) -> float | None:
+        times = (self._responses.due, self._lifetime.due)
+        return min((time for time in times if time is not None), default=None)
 
-    def timeout(self, now: float) -> list[Output]:
-        due = self.deadline
-        if due is None or now < due:
-            return []
-        if self._stage is Stage.READY:
-            return self._responses.time_out(now)
-        waited = f"within {self._spec.handshake_timeout_s:g} s"
-        if not self._heard_anything:
-            fault = Fault(ErrorKind.NETWORK, f"connected, but nothing came {waited}", True)
-        elif self._stage is Stage.GREETING:
-            fault = Fault(ErrorKind.PROTOCOL, f"no session.created came {waited}", True)
-        else:
-            words = f"the session was not acknowledged {waited}"
-            fault = Fault(ErrorKind.PROTOCOL, words, True)
-        return self._end(fault)
+    def _time_out(self, now: float) -> list[Output]:
+        return [*self._lifetime.take(now), *self._responses.time_out(now)]
 
     def fence_passed(self, token: str, now: float) -> list[Output]:
         self._input.fence_passed(token, now)
         return []
-
-    def finish(self, reason: str, now: float) -> list[Output]:
-        if self._stage is Stage.FINISHED:
-            return []
-        self._stage = Stage.FINISHED
-        return [Disconnect(reason)]
-
-    def refused(self, status: int, body: bytes, now: float) -> list[Output]:
-        return self._end(self._explain.refusal(status, body))
-
-    def closed(self, code: int, reason: str, now: float) -> list[Output]:
-        return self._end(self._explain.closing(code, reason))
 
     # --- commands -----------------------------------------------------------------
 
@@ -254,13 +184,15 @@ class OpenAIRealtime:
             case AbandonTurn():
                 return self._input.abandon(now)
             case CancelReply(reply_id):
-                return self._responses.cancel(reply_id)
+                return self._responses.cancel(reply_id, now)
             case TruncateReply(item_id, heard_ms):
                 return self._truncate(item_id, heard_ms)
             case SendToolResult(call_id, output):
                 return self._responses.answer_call(call_id, output, now)
             case RequestReply(instructions):
                 return self._responses.request(instructions, now)
+            case ShowImage(data_url):
+                return self._show(data_url)
 
     def _truncate(self, item_id: str, heard_ms: int) -> list[Output]:
         item = self._responses.ledger.find_item(item_id)
@@ -273,31 +205,50 @@ class OpenAIRealtime:
         event_id = self._next_tidy_id()
         return [SendFrame(frames.truncate(event_id, item_id, item.content_index, end_ms))]
 
+    def _show(self, data_url: str) -> list[Output]:
+        """The next turn, or reply, may be about it."""
+        if not data_url.startswith("data:image/"):
+            return [Note("nothing was shown: expected an image as a data: address")]
+        return [SendFrame(frames.shown_by_user(self._next_id(), data_url))]
+
     # --- events of the session ---------------------------------------------------------
 
     def _on_greeting(self, message: Message, now: float) -> list[Output]:
-        session_id = text(message.object("session"), "id")
-        self._session_id = session_id or self._session_id
-        if self._stage is not Stage.GREETING:
-            return []
-        self._stage = Stage.CONFIGURING
+        self._hear_of_session(message.object("session"))
+        return [] if self._update_id else self._configure()
+
+    def _configure(self) -> list[Output]:
         self._update_id = self._next_id()
-        return [SendFrame(frames.session_update(self._spec, self._update_id))]
+        session = self._shapes[0].session(self._spec)
+        return [SendFrame(frames.session_update(self._update_id, session))]
+
+    def _hear_of_session(self, session: Mapping[str, object]) -> None:
+        self._session_id = text(session, "id") or self._session_id
+        self._lifetime.told(whole(session, "expires_at"))
 
     def _on_session_updated(self, message: Message, now: float) -> list[Output]:
-        if self._stage is not Stage.CONFIGURING:
+        if self._stage is not Stage.GREETING or not self._update_id:
             return []
         session = message.object("session")
-        output_format = mapping(mapping(mapping(session, "audio"), "output"), "format")
-        kind, rate = output_format.get("type"), output_format.get("rate", frames.RATE_HZ)
-        if output_format and (kind != "audio/pcm" or rate != frames.RATE_HZ):
-            words = f"the service speaks {kind} at {rate} Hz, not 24 kHz PCM"
-            return self._end(Fault(ErrorKind.PROTOCOL, self._explain.clean(words), True))
-        self._stage = Stage.READY
-        outputs: list[Output] = [Emit(LinkOpened(text(session, "id") or self._session_id))]
-        while self._waiting:
-            outputs += self._perform(self._waiting.pop(), now)
-        return outputs
+        if spoken := _other_format(session):
+            words = f"the service speaks {spoken}, not 24 kHz PCM"
+            return self._end(ErrorKind.PROTOCOL, self._explain.clean(words))
+        self._hear_of_session(session)
+        self._able = replace(self._able, session_cap_s=self._lifetime.opened(now))
+        return [*self._tell_history(), *self._ready(self._session_id, now)]
+
+    def _tell_history(self) -> list[Output]:
+        """What was said in sessions before this one."""
+        kind, told = self._shapes[0].assistant_text, list[Output]()
+        for said in self._spec.history:
+            if not said.text:
+                continue
+            event_id = self._next_tidy_id()
+            if said.by == "user":
+                told.append(SendFrame(frames.said_by_user(event_id, said.text)))
+            else:
+                told.append(SendFrame(frames.said_by_assistant(event_id, said.text, kind)))
+        return told
 
     def _on_error(self, message: Message, now: float) -> list[Output]:
         error = message.object("error")
@@ -306,10 +257,9 @@ class OpenAIRealtime:
         if fault.code == "response_cancel_not_active":
             return []
         if fault.over:
-            return self._end(fault)
+            return self._end_with(fault)
         if self._stage is not Stage.READY or (event_id and event_id == self._update_id):
-            words = f"the service refused the session: {fault.detail}"
-            return self._end(Fault(fault.kind, words, True))
+            return self._on_session_refused(fault)
         if event_id and event_id in self._tidied:
             return [Note(f"the history was not corrected: {fault.detail}")]
         handled = self._input.refused(event_id, fault, now)
@@ -319,32 +269,20 @@ class OpenAIRealtime:
             return handled
         return [Emit(ServiceTrouble(fault.kind, fault.detail))]
 
-    def _on_malformed(self, message: object) -> list[Output]:
-        why = message.why if isinstance(message, Malformed) else "unusable"
-        self._malformed += 1
-        self._malformed_in_a_row += 1
-        if self._malformed >= MALFORMED_LIMIT:
-            words = f"{self._malformed} malformed messages, the last one {why}"
-            return self._end(Fault(ErrorKind.PROTOCOL, words, True))
-        if self._malformed_in_a_row > 1:
-            return []
-        return [Emit(ServiceTrouble(ErrorKind.PROTOCOL, f"malformed message: {why}"))]
+    def _on_session_refused(self, fault: Fault) -> list[Output]:
+        known = self._update_id and fault.kind not in _NOT_OF_THE_SHAPE
+        if known and len(self._shapes) > 1 and self._stage is Stage.GREETING:
+            self._shapes.popleft()
+            note = Note(f"the service understands another form of settings: {fault.detail}")
+            return [note, *self._configure()]
+        return self._end(fault.kind, f"the service refused the session: {fault.detail}")
 
-    def _on_unknown(self, name: str) -> list[Output]:
-        if name in _OF_NO_USE or name.startswith(_OF_NO_USE_FAMILIES):
-            return []
-        if name in self._unknown or len(self._unknown) >= UNKNOWN_NOTED:
-            return []
-        self._unknown.add(name)
-        return [Note(f"unknown event {self._explain.clean(name, 80)}: ignored")]
+    def _on_warning(self, message: Message, now: float) -> list[Output]:
+        """Azure Voice Live's."""
+        fault = self._explain.error(message.object("warning"))
+        return [Note(f"the service warns: {fault.detail}")]
 
     # --- small things -------------------------------------------------------------------------
-
-    def _end(self, fault: Fault) -> list[Output]:
-        if self._stage is Stage.FINISHED:
-            return []
-        self._stage = Stage.FINISHED
-        return [Disconnect(fault.detail, fault.kind)]
 
     def _next_tidy_id(self) -> str:
         event_id = self._next_id()
@@ -356,24 +294,33 @@ class OpenAIRealtime:
         return f"parlor_{self._ids}"
 
 
-#: The offline service has one model; the protocol wants one to be named. It answers what it
-#: did not understand in words of its own, and each question for itself.
-OFFLINE_MODEL = "parlor-offline"
-
-SERVICE = Service(OpenAIRealtime, CAPABILITIES, "wss://api.openai.com/v1/realtime")
-OFFLINE = Service(
-    lambda spec: OpenAIRealtime(spec, OFFLINE_MODEL),
-    replace(
-        CAPABILITIES,
-        best_ends_turns=True,  # it is here, too, and quicker for short commands
-        reads_history=False,
-        answers_nonsense=True,
-        says_on_request=False,  # it says what it knows, not what it is told
-        session_cap_s=None,
-    ),
-    keyed=False,
-)
+def _other_format(session: Mapping[str, object]) -> str:
+    """What the service will speak, if that is not what we asked for."""
+    flat = text(session, "output_audio_format")
+    if flat not in ("", "pcm16"):
+        return flat
+    output = mapping(mapping(mapping(session, "audio"), "output"), "format")
+    kind, rate = output.get("type"), output.get("rate", RATE_HZ)
+    if output and (kind != "audio/pcm" or rate != RATE_HZ):
+        return f"{kind} at {rate} Hz"
+    return ""
 
 
-def _is_loopback(host: str) -> bool:
-    return host in {"localhost", "::1"} or host.startswith("127.")
+def _service(
+    dialect: Dialect, url: str = "", *, keyed: bool = True, options_of: str = ""
+) -> Service:
+    def make(spec: SessionSpec) -> OpenAIRealtime:
+        return OpenAIRealtime(spec, dialect, spec.wall_ahead_s)
+
+    return Service(make, dialect.able, url, keyed, options_of, dialect.default_model)
+
+
+#: Its options are also those of others, as far as they understand them.
+_SHARED = "openai_realtime"
+
+SERVICE = _service(dialects.OPENAI, "wss://api.openai.com/v1/realtime")
+OFFLINE = _service(dialects.OFFLINE, keyed=False)
+AZURE = _service(dialects.AZURE, options_of=_SHARED)
+XAI = _service(dialects.XAI, "wss://api.x.ai/v1/realtime", options_of=_SHARED)
+COMPATIBLE = _service(dialects.COMPATIBLE, keyed=False, options_of=_SHARED)
+VOICE_LIVE = _service(dialects.VOICE_LIVE)

@@ -64,20 +64,27 @@ class Requests:
         self._paused: Reply | None = None  # goes on when a tool server has answered
         self._goes_on_at: float | None = None  # when we ask for that
         self._goes_on_asked = False
+        self._unwanted_until = float("-inf")  # the service may go on with what was called off
 
     @property
     def due(self) -> float | None:
         """When `time_out` wants to be called."""
         times = [self._silent_at, self._goes_on_at]
         if self._held and not self._must_wait:
-            times += [self._barrier.due, self._servers.due]
+            times.append(self._barrier.due)
+        if self._held or self._pausing:
+            times.append(self._servers.due)
         return min((time for time in times if time is not None), default=None)
 
     @property
     def _must_wait(self) -> bool:
         """A reply is under way, or is about to begin: nothing can be asked for."""
-        pausing = self._paused is not None and not self._goes_on_asked
-        return pausing or self._promises.awaited or bool(self.ledger.active)
+        return self._pausing or self._promises.awaited or bool(self.ledger.active)
+
+    @property
+    def _pausing(self) -> bool:
+        """A reply is to go on, and that was not asked for."""
+        return self._paused is not None and not self._goes_on_asked
 
     # --- asking ---------------------------------------------------------------------
 
@@ -156,6 +163,8 @@ class Requests:
         was_cancelled, reply.cancelled = reply.cancelled, True
         if was_cancelled or not reply.active:
             return []
+        if reply.asks_servers or reply.told_as:
+            self._may_go_on_unwanted(now)
         return [SendFrame(frames.cancel(self._next_id(), reply.reply_id))]
 
     def disown(self, now: float) -> list[Output]:
@@ -184,6 +193,7 @@ class Requests:
         """Ask for what had to wait. No sign of life from the service: report it and give up
         what is under way."""
         if self._silent_at is None or now < self._silent_at:
+            self._plan_to_go_on(now)
             return [*self._go_on(now), *self.ask(now)]
         words = f"no sign of a reply for {self._patience_s:g} s"
         self._servers.forget()
@@ -217,21 +227,34 @@ class Requests:
         self._servers_changed(now)
 
     def _servers_changed(self, now: float) -> None:
-        """One of them began or ended."""
-        ready = self._paused is not None and not self._goes_on_asked
-        if not ready or self._servers.at_work(now):
+        """One of them began or ended, or showed life."""
+        self._plan_to_go_on(now)
+        if self._silent_at is not None or self._paused is not None:
+            self._watch(now)
+
+    def _plan_to_go_on(self, now: float) -> None:
+        if self._servers.at_work(now) or not self._pausing:
             self._goes_on_at = None
         elif self._goes_on_at is None:
             self._goes_on_at = now + GOES_ON_WITHIN_S
-        if self._silent_at is not None or self._paused is not None:
-            self._watch(now)
 
     def _go_on(self, now: float) -> list[Output]:
         """The service has not gone on by itself: ask it to."""
         if self._goes_on_at is None or now < self._goes_on_at:
             return []
         self._goes_on_at, self._goes_on_asked = None, True
-        return self.request("", now)
+        if "" in self._held:
+            self._held.remove("")
+        self._held.appendleft("")
+        return []
+
+    def _may_go_on_unwanted(self, now: float) -> None:
+        """A tool server was asked for a reply that nobody wants any more."""
+        self._unwanted_until = now + CALL_WITHIN_S
+
+    def _goes_on_unwanted(self, request: str | None, now: float) -> bool:
+        """Whether a reply that begins is the service's own going on with what was called off."""
+        return now < self._unwanted_until and self._promises.is_unasked(request)
 
     def _takes_over(self, reply: Reply, now: float) -> bool:
         """Whether a reply that begins is what follows; nothing else is asked for then."""
@@ -256,6 +279,7 @@ class Requests:
         self._goes_on_at, self._goes_on_asked = None, False
         if paused is None:
             return []
+        self._may_go_on_unwanted(now)
         self._servers.forget()
         self._watch(now)
         return [Emit(ReplyDone(paused.name, status, detail))]

@@ -91,7 +91,7 @@ class Responses(Requests):
         null counts where others were told otherwise, or where it bears somebody else's mark."""
         if text(response, "conversation_id"):
             self._tells_conversation = True
-        elif not reply.announced and not _request_of(response):
+        elif not (reply.announced or reply.foreign or _request_of(response)):
             says_no = "conversation_id" in response and response["conversation_id"] is None
             sure = self._tells_conversation or bool(mapping(response, "metadata"))
             reply.foreign = text(response, "conversation") == "none" or (says_no and sure)
@@ -103,7 +103,8 @@ class Responses(Requests):
         if reply.announced or reply.foreign:
             return []
         reply.announced = True
-        if not self._promises.begins(request, now):
+        unwanted = self._paused is None and self._goes_on_unwanted(request, now)
+        if unwanted or not self._promises.begins(request, now):
             reply.disowned = reply.cancelled = True
             self._watch(now)
             return [SendFrame(frames.cancel(self._next_id(), reply.reply_id))]
@@ -276,16 +277,18 @@ class Responses(Requests):
         item = message.object("item")
         if not text(item, "type").startswith("mcp_"):
             return []
-        return self._servers_told(self._servers.item(item, now), now)
+        wanted = self._paused is not None or any(not r.cancelled for r in self.ledger.active)
+        return self._servers_told(self._servers.item(item, now, wanted=wanted), now)
 
-    def _server_item(
-        self, reply: Reply, item: Mapping[str, object], now: float
-    ) -> list[Output]:
+    def _server_item(self, reply: Reply, item: Mapping[str, object], now: float) -> list[Output]:
         """An item of a reply; of one that nobody wants no call is allowed."""
-        if reply.done or reply.cancelled or not text(item, "type").startswith("mcp_"):
+        if reply.done or reply.foreign or not text(item, "type").startswith("mcp_"):
             return []
         reply.asks_servers = self._servers.concerns(item)
-        return self._servers_told(self._servers.item(item, now), now)
+        wanted = not reply.cancelled
+        if reply.asks_servers and not wanted:
+            self._may_go_on_unwanted(now)
+        return self._servers_told(self._servers.item(item, now, wanted=wanted), now)
 
     def _on_server_life(self, _message: Message, now: float) -> list[Output]:
         return self._servers_told([], now)

@@ -21,6 +21,9 @@ from device.providers.wire import mapping, text
 CALL_WITHIN_S = 60.0
 """A tool server may take so long. Nobody waits longer for the answer to a question."""
 
+ALLOWED_WITHIN_S = 3.0
+"""A call that was allowed begins within this time, or waits for something that we do not know."""
+
 _REMEMBERED = 256
 _CALL, _APPROVAL, _LIST = "mcp_call", "mcp_approval_request", "mcp_list_tools"
 
@@ -34,7 +37,7 @@ class ToolServers:
         self._labels = {server.label for server in options.tool_servers(spec)}
         self._asked_first = options.words(spec, "mcp_approval", "never") == "always"
         self._allowed = set(options.several(spec, "mcp_allowed"))
-        self._working: dict[str, float] = {}  # item, or approval that was given -> since when
+        self._working: dict[str, float] = {}  # item, or approval that was given -> until when
         self._names: dict[str, str] = {}  # item -> who is asked for what
         self._over: deque[str] = deque(maxlen=_REMEMBERED)
         self._answered: deque[str] = deque(maxlen=_REMEMBERED)
@@ -42,15 +45,15 @@ class ToolServers:
 
     def at_work(self, now: float) -> bool:
         """A call is under way, or was allowed and is about to begin."""
-        late = [one for one, since in self._working.items() if now >= since + CALL_WITHIN_S]
+        late = [one for one, until in self._working.items() if now >= until]
         for one in late:
             self._end(one)
         return bool(self._working)
 
     @property
     def due(self) -> float | None:
-        """When the oldest call is given up; None: none is under way."""
-        return min(self._working.values()) + CALL_WITHIN_S if self._working else None
+        """When the first of them is given up; None: none is under way."""
+        return min(self._working.values(), default=None)
 
     def forget(self) -> None:
         """Nobody waits for them any more."""
@@ -64,12 +67,13 @@ class ToolServers:
         """A reply with this item goes on when the server has answered."""
         return text(item, "type") in (_CALL, _APPROVAL)
 
-    def item(self, item: Mapping[str, object], now: float) -> list[Output]:
+    def item(self, item: Mapping[str, object], now: float, *, wanted: bool) -> list[Output]:
+        """``wanted``: somebody waits for the reply that it is part of."""
         match text(item, "type"):
             case "mcp_call":
                 return self._on_call(item, now)
             case "mcp_approval_request":
-                return self._on_approval_request(item, now)
+                return self._on_approval_request(item, now, wanted=wanted)
             case "mcp_list_tools":
                 self._name(text(item, "id"), f"the tool list of {text(item, 'server_label')}")
             case _:
@@ -90,15 +94,17 @@ class ToolServers:
             self._begin(item_id, now)
         return []
 
-    def _on_approval_request(self, item: Mapping[str, object], now: float) -> list[Output]:
+    def _on_approval_request(
+        self, item: Mapping[str, object], now: float, *, wanted: bool
+    ) -> list[Output]:
         request_id = text(item, "id")
         if not request_id or request_id in self._answered:
             return []
         self._answered.append(request_id)
         label, name = text(item, "server_label"), text(item, "name")
-        approve = self._may_run(label, name)
+        approve = wanted and self._may_run(label, name)
         if approve:
-            self._begin(_approval(request_id), now)
+            self._begin(_approval(request_id), now, ALLOWED_WITHIN_S)
         verdict = "allowed" if approve else "refused"
         words = self._explain.clean(f"{name} of the tool server {label}", 120)
         answer = frames.approval(self._next_id(), request_id, approve=approve)
@@ -137,9 +143,9 @@ class ToolServers:
 
     # --- who is at work -------------------------------------------------------------------
 
-    def _begin(self, one: str, now: float) -> None:
+    def _begin(self, one: str, now: float, within_s: float = CALL_WITHIN_S) -> None:
         if one and one not in self._over and len(self._working) < _REMEMBERED:
-            self._working.setdefault(one, now)
+            self._working.setdefault(one, now + within_s)
 
     def _end(self, one: str) -> None:
         if one:

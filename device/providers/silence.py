@@ -29,10 +29,14 @@ class Silence:
 
     def sounded(self, size: int, now: float) -> None:
         """The device sent ``size`` bytes of mono s16le."""
-        begins = max(self._heard_until, now - LONGEST_CATCH_UP_MS / 1000)
-        self._heard_until = begins + size / (2 * self.rate_hz)
+        seconds = size / (2 * self.rate_hz)
+        begins = self._heard_until
+        if now - begins > LONGEST_CATCH_UP_MS / 1000:  # it is the first of a turn
+            begins = now - seconds
+        # What came faster than it was spoken is no reason to wait.
+        self._heard_until = min(now, begins + seconds)
         self._ends_at = now + self._most_s
-        self.due = max(now, self._heard_until) + SLACK_MS / 1000
+        self.due = now + SLACK_MS / 1000
 
     def stop(self) -> None:
         """None is wanted until the device sends something again."""

@@ -134,7 +134,7 @@ class Vapi(Duplex):
                     self._pause_s = STOPPED_PAUSE_S
                 return []
             case "user-interrupted":
-                return self._service_broke_off()
+                return self._service_broke_off(now)
             case "hangup" | "end-of-call-report":
                 return self._end(ErrorKind.SERVICE, "the assistant ended the call")
             case "error":

@@ -10,6 +10,7 @@ from typing import Any
 from device.commands import ServiceCommand
 from device.events import ErrorKind, Event
 from device.providers.base import AskFence, Disconnect, Emit, Note, Output, SendFrame, SessionSpec
+from device.providers.openai_dialects import OPENAI, Dialect
 from device.providers.openai_realtime import OpenAIRealtime
 
 URL = "wss://api.example.org/v1/realtime"
@@ -18,8 +19,14 @@ URL = "wss://api.example.org/v1/realtime"
 class Driver:
     """Collects everything a codec puts out."""
 
-    def __init__(self, spec: SessionSpec | None = None) -> None:
-        self.codec = OpenAIRealtime(spec or SessionSpec(url=URL, key="sk-secret-of-the-test"))
+    def __init__(
+        self,
+        spec: SessionSpec | None = None,
+        dialect: Dialect = OPENAI,
+        wall_ahead_s: float | None = None,
+    ) -> None:
+        spec = spec or SessionSpec(url=URL, key="sk-secret-of-the-test")
+        self.codec = OpenAIRealtime(spec, dialect, wall_ahead_s)
         self.now = 100.0
         self.outputs: list[Output] = []
         self._passed = 0  # fences
@@ -51,6 +58,11 @@ class Driver:
 
     def command(self, command: ServiceCommand) -> list[Output]:
         return self.take(self.codec.command(command, self.now))
+
+    @property
+    def patience_ends(self) -> float | None:
+        """When the codec wants to be called, but for the session's own end."""
+        return self.codec._responses.due
 
     def drained(self) -> None:
         """All that the service had said has been heard: the fences asked for pass."""

@@ -111,7 +111,7 @@ def test_a_turn_given_up_is_not_waited_for() -> None:
     driver = device_ends_turns()
     says_a_turn(driver)
     driver.command(AbandonTurn())
-    assert driver.codec.deadline is None
+    assert driver.patience_ends is None
 
 
 def test_a_reply_that_begins_without_saying_so_is_the_oldest_that_is_to_come() -> None:

@@ -19,6 +19,7 @@ from device.commands import (
     RequestReply,
     SendToolResult,
     ServiceCommand,
+    ShowImage,
     TruncateReply,
 )
 from device.events import (
@@ -31,6 +32,15 @@ from device.events import (
     ToolCalled,
 )
 from device.providers.base import Disconnect, SessionSpec
+from device.providers.openai_dialects import (
+    AZURE,
+    COMPATIBLE,
+    OFFLINE,
+    OPENAI,
+    VOICE_LIVE,
+    XAI,
+    Dialect,
+)
 from device.providers.openai_frames import BYTES_PER_MS
 from device.providers.openai_realtime import OpenAIRealtime
 from tests.providers.driver import URL, Driver, events, frames
@@ -46,22 +56,45 @@ rubbish = st.recursive(
     ),
     max_leaves=6,
 )
+DIALECTS = (OPENAI, OFFLINE, AZURE, XAI, COMPATIBLE, VOICE_LIVE)
+OPTIONS = {
+    "mcp_servers": ("home: https://x.y/z",),
+    "mcp_approval": "always",
+    "mcp_allowed": ("lights",),
+}
 names = st.sampled_from([*OpenAIRealtime(SessionSpec(url=URL))._handlers, "response.audio.delta"])
 field_names = st.sampled_from(
     [
         "response", "session", "item", "error", "response_id", "item_id", "delta", "call_id",
-        "name", "arguments", "content_index", "transcript", "text", "audio_start_ms",
+        "name", "arguments", "content_index", "transcript", "text", "audio_start_ms", "usage",
     ]
 )  # fmt: skip
 ids = st.sampled_from(REPLIES)
+items = st.fixed_dictionaries(
+    {
+        "id": st.sampled_from(["i1", "m1", "m2"]),
+        "type": st.sampled_from(
+            ["message", "function_call", "mcp_call", "mcp_approval_request", "mcp_list_tools"]
+        ),
+        "name": st.sampled_from(["lights", "doors"]),
+        "server_label": st.just("home"),
+    },
+    optional={"output": st.just("on"), "error": st.just({"message": "no"})},
+)
 sane = st.fixed_dictionaries(
     {
         "type": names,
         "response_id": ids,
         "response": st.fixed_dictionaries(
-            {"id": ids, "status": st.sampled_from(["completed", "cancelled", "failed"])}
+            {"id": ids, "status": st.sampled_from(["completed", "cancelled", "failed"])},
+            optional={
+                "output": st.lists(items, max_size=2),
+                "conversation_id": st.sampled_from([None, "conv_1"]),
+                "metadata": st.sampled_from([None, {"topic": "x"}, {"request": "parlor_2"}]),
+            },
         ),
-        "item_id": st.sampled_from(["i1", "i2"]),
+        "item": items,
+        "item_id": st.sampled_from(["i1", "i2", "m1"]),
         "delta": st.binary(max_size=9).map(lambda b: base64.b64encode(b).decode()),
         "call_id": st.sampled_from(CALLS),
         "name": st.just("help"),
@@ -78,7 +111,14 @@ truncated = st.tuples(messages, st.integers(1, 60)).map(lambda pair: pair[0][: -
 commands: st.SearchStrategy[ServiceCommand] = st.one_of(
     st.binary(max_size=4).map(AppendAudio),
     st.sampled_from(
-        [CommitTurn(), ClearInput(), AbandonTurn(), RequestReply(), RequestReply("say")]
+        [
+            CommitTurn(),
+            ClearInput(),
+            AbandonTurn(),
+            RequestReply(),
+            RequestReply("say"),
+            ShowImage("data:image/png;base64,AAAA"),
+        ]
     ),
     ids.map(CancelReply),
     st.builds(TruncateReply, st.sampled_from(["i1", "i2"]), st.integers(-5, 5000)),
@@ -93,12 +133,13 @@ def play(driver: Driver, step: Any) -> list[Any]:
     return driver.wait(step) if isinstance(step, float) else driver.command(step)
 
 
-@given(steps, st.booleans(), st.booleans())
-@settings(max_examples=400)
+@given(steps, st.booleans(), st.booleans(), st.sampled_from(DIALECTS))
+@settings(max_examples=400, deadline=None)
 def test_laws_that_hold_whatever_happens(
-    script: list[Any], through_hand_shake: bool, device_ends_turn: bool
+    script: list[Any], through_hand_shake: bool, device_ends_turn: bool, dialect: Dialect
 ) -> None:
-    driver = Driver(SessionSpec(url=URL, device_ends_turn=device_ends_turn))
+    spec = SessionSpec(url=URL, device_ends_turn=device_ends_turn, options=OPTIONS)
+    driver = Driver(spec, dialect)
     driver.connect()
     if through_hand_shake:
         driver.event("session.created", session={"id": "s"})
@@ -129,7 +170,8 @@ def test_laws_that_hold_whatever_happens(
     assert all(count == 1 for count in ended.values())
     assert set(ended) <= set(started)
     if not any(isinstance(o, Disconnect) for o in driver.outputs):
-        ended.update(e.reply_id for e in events(driver.wait(60)) if isinstance(e, ReplyDone))
+        for _ in range(2):  # a tool server that never answers, and what is asked for then
+            ended.update(e.reply_id for e in events(driver.wait(60)) if isinstance(e, ReplyDone))
         assert set(ended) == set(started)
 
 

@@ -12,9 +12,11 @@ from device.events import (
     ErrorKind,
     ReplyAudio,
     ReplyDone,
+    ReplyInterrupted,
     ReplyStarted,
     ReplyTranscript,
     ServiceTrouble,
+    UsageReported,
 )
 from device.providers.base import SessionSpec
 from device.providers.openai_frames import BYTES_PER_MS
@@ -41,6 +43,7 @@ def test_a_spoken_reply() -> None:
         ReplyTranscript("r1", "i1", "hel", final=False),
         ReplyAudio("r1", "i1", b"\x01\x02\x03\x04"),
         ReplyTranscript("r1", "i1", "hello", final=True),
+        UsageReported(audio_out=4),
         ReplyDone(
             "r1",
             "completed",
@@ -134,7 +137,8 @@ def test_cancelled_by_the_service_itself() -> None:
     driver = Driver().ready()
     driver.created()
     details = {"type": "cancelled", "reason": "turn_detected"}
-    (done,) = events(driver.done(status="cancelled", status_details=details))
+    interrupted, done = events(driver.done(status="cancelled", status_details=details))
+    assert interrupted == ReplyInterrupted("r1")
     assert done == ReplyDone("r1", "cancelled", "turn_detected")
 
 

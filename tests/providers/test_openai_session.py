@@ -25,8 +25,8 @@ from device.events import (
     UserTranscript,
 )
 from device.providers.base import Connect, SessionSpec, ToolSpec
+from device.providers.machine import MALFORMED_LIMIT, UNKNOWN_NOTED
 from device.providers.openai_frames import BYTES_PER_MS
-from device.providers.openai_realtime import MALFORMED_LIMIT, UNKNOWN_NOTED
 from tests.providers.driver import URL, Driver, ending, events, frames, kinds, notes
 
 AUDIO = AppendAudio(bytes(200 * BYTES_PER_MS))
@@ -301,12 +301,12 @@ def test_the_services_verdicts_on_the_turn() -> None:
 
 def test_no_sign_of_a_reply() -> None:
     driver = Driver(SessionSpec(url=URL, reply_timeout_s=15)).ready()
-    assert driver.codec.deadline is None
+    assert driver.patience_ends is None
     driver.event("input_audio_buffer.committed", item_id="u1")
     assert driver.codec.deadline == driver.now + 15
     (trouble,) = events(driver.wait(15))
     assert isinstance(trouble, ServiceTrouble)
-    assert driver.codec.deadline is None
+    assert driver.patience_ends is None
     assert kinds(driver.command(RequestReply("again"))) == ["response.create"]
 
 

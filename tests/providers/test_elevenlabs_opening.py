@@ -1,0 +1,231 @@
+"""The hand-shake with an ElevenLabs agent: addresses, overrides, formats."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from device.events import ErrorKind, LinkOpened
+from device.providers.base import Connect, HttpRequest, Output, Said
+from device.providers.elevenlabs import SERVICE, ElevenLabs
+from tests.providers.driver import ending, events
+from tests.providers.elevenlabs_driver import KEY, URL, Agent, frames, kinds, spec
+
+SIGNED = f"{URL}?agent_id=agent_1&conversation_signature=cvtkn_0123456789abcdef"
+
+
+def start(**options: object) -> list[Output]:
+    return ElevenLabs(spec(**options)).start(100.0)
+
+
+def signing(**options: object) -> tuple[ElevenLabs, list[Output]]:
+    codec = ElevenLabs(spec(signed=True, key=KEY, **options))
+    return codec, codec.start(100.0)
+
+
+def test_a_public_agent_is_connected_to_without_a_key() -> None:
+    assert not SERVICE.keyed
+    assert start() == [Connect(f"{URL}?agent_id=agent_1")]
+    assert start(key=KEY) == [Connect(f"{URL}?agent_id=agent_1")]  # nor is one shown to it
+
+
+def test_the_agents_environment_goes_into_the_address() -> None:
+    assert start(environment="staging & more") == [
+        Connect(f"{URL}?agent_id=agent_1&environment=staging+%26+more")
+    ]
+
+
+def test_an_address_without_a_path_gets_the_services_own() -> None:
+    (connect,) = start(url="ws://127.0.0.1:8000")
+    assert connect == Connect("ws://127.0.0.1:8000/v1/convai/conversation?agent_id=agent_1")
+
+
+def test_the_agent_may_be_named_in_the_address_or_as_the_model() -> None:
+    assert start(url=f"{URL}?agent_id=other", agent_id="") == [Connect(f"{URL}?agent_id=other")]
+    assert start(model="third", agent_id="") == [Connect(f"{URL}?agent_id=third")]
+
+
+def test_without_an_agent_nothing_is_connected_to() -> None:
+    words, kind = ending(start(agent_id=""))
+    assert "elevenlabs.agent_id" in words
+    assert kind is ErrorKind.PROTOCOL
+
+
+def test_a_private_agents_address_is_asked_for_with_the_key() -> None:
+    codec, outputs = signing()
+    (request,) = outputs
+    assert request == HttpRequest(
+        "signed",
+        "GET",
+        "https://api.example.org/v1/convai/conversation/get-signed-url?agent_id=agent_1",
+        {"xi-api-key": KEY},
+    )
+    body = json.dumps({"signed_url": SIGNED}).encode()
+    assert codec.http_answered("signed", 200, body, 100.1) == [Connect(SIGNED)]
+
+
+def test_a_private_agent_without_a_key_says_so() -> None:
+    words, kind = ending(start(signed=True))
+    assert "wants a key" in words
+    assert kind is ErrorKind.KEY
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"{}", b'{"signed_url": 7}', b'{"signed_url": "https://elsewhere.example"}'],
+)
+def test_an_answer_without_a_signed_address_ends_the_attempt(body: bytes) -> None:
+    codec, _ = signing()
+    assert ending(codec.http_answered("signed", 200, body, 100.1))[1] is ErrorKind.PROTOCOL
+
+
+def test_what_was_asked_for_securely_is_not_used_insecurely() -> None:
+    codec, _ = signing()
+    body = json.dumps({"signed_url": SIGNED.replace("wss:", "ws:")}).encode()
+    assert ending(codec.http_answered("signed", 200, body, 100.1))[1] is ErrorKind.PROTOCOL
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, ErrorKind.KEY),
+        (402, ErrorKind.QUOTA),
+        (404, ErrorKind.PROTOCOL),
+        (429, ErrorKind.QUOTA),
+        (503, ErrorKind.SERVICE),
+    ],
+)
+def test_a_refused_signature_tells_why(status: int, kind: ErrorKind) -> None:
+    codec, _ = signing()
+    assert ending(codec.http_answered("signed", status, b"{}", 100.1))[1] is kind
+
+
+def test_a_key_that_is_a_signed_address_is_used_as_it_is() -> None:
+    assert start(key=SIGNED) == [Connect(SIGNED)]
+    assert start(key=SIGNED, signed=True, agent_id="") == [Connect(SIGNED)]
+
+
+def test_an_address_that_is_signed_is_used_as_it_is() -> None:
+    assert start(url=SIGNED) == [Connect(SIGNED)]
+    assert start(url=SIGNED, signed=True, agent_id="other") == [Connect(SIGNED)]
+
+
+@pytest.mark.parametrize("by", ["request", "key", "url"])
+def test_a_signature_appears_in_no_text(by: str) -> None:
+    if by != "request":
+        codec = ElevenLabs(spec(**{by: SIGNED}))
+        outputs = codec.start(100.0)
+    else:
+        codec, outputs = signing()
+        body = json.dumps({"signed_url": SIGNED}).encode()
+        outputs += codec.http_answered("signed", 200, body, 100.1)
+    outputs += codec.opened(100.2)
+    secret = SIGNED.rpartition("=")[2]
+    words = f"no {secret} at {SIGNED} for {KEY}"
+    error = {"type": "error", "error_event": {"code": 1008, "error_type": words, "message": words}}
+    outputs += codec.received(json.dumps(error), 100.3)
+    shown = repr(outputs)
+    assert secret not in shown
+    assert by != "request" or KEY not in shown
+    assert "[key]" in ending(outputs)[0]
+
+
+def test_nothing_is_overridden_that_the_owner_did_not_ask_for() -> None:
+    agent = Agent(spec(instructions="Be brief.", voice="v1", language="de"))
+    assert frames(agent.connect()) == [{"type": "conversation_initiation_client_data"}]
+
+
+def test_each_override_is_sent_when_it_is_on() -> None:
+    wanted = spec(
+        instructions="Be brief.",
+        voice="v1",
+        language="de-AT",
+        override_prompt=True,
+        override_voice=True,
+        override_language=True,
+        override_first_message=True,
+        user_id="kitchen",
+    )
+    (frame,) = frames(Agent(wanted).connect())
+    assert frame == {
+        "type": "conversation_initiation_client_data",
+        "conversation_config_override": {
+            "agent": {"prompt": {"prompt": "Be brief."}, "first_message": "", "language": "de"},
+            "tts": {"voice_id": "v1"},
+        },
+        "user_id": "kitchen",
+    }
+
+
+HISTORY = (Said("user", "I am Ada."), Said("assistant", "Hello Ada."))
+
+
+def test_what_was_said_before_is_told_as_context() -> None:
+    agent = Agent(spec(history=HISTORY))
+    agent.connect()
+    outputs = agent.metadata()
+    (frame,) = frames(outputs)
+    assert frame["type"] == "contextual_update"
+    assert frame["text"].splitlines()[1:] == ["User: I am Ada.", "You: Hello Ada."]
+    assert events(outputs) == [LinkOpened("conv_1")]
+
+
+def test_what_was_said_before_is_part_of_a_prompt_that_is_overridden() -> None:
+    agent = Agent(spec(history=HISTORY, instructions="Be brief.", override_prompt=True))
+    (frame,) = frames(agent.connect())
+    prompt = frame["conversation_config_override"]["agent"]["prompt"]["prompt"]
+    assert prompt.startswith("Be brief.\n\n")
+    assert prompt.endswith("You: Hello Ada.")
+    assert frames(agent.metadata()) == []
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "rates"),
+    [
+        ("pcm_16000", "pcm_24000", (16000, 24000)),
+        ("ulaw_8000", "ulaw_8000", (8000, 8000)),
+        ("pcm_8000", "pcm_48000", (8000, 48000)),
+        ("pcm_22050", "pcm_44100", (22050, 44100)),
+    ],
+)
+def test_the_agents_formats_are_those_of_the_session(
+    up: str, down: str, rates: tuple[int, int]
+) -> None:
+    agent = Agent().ready(up, down)
+    able = agent.codec.capabilities
+    assert (able.uplink_rate_hz, able.downlink_rate_hz) == rates
+
+
+def test_a_format_that_nobody_here_speaks_ends_the_attempt_in_words() -> None:
+    agent = Agent()
+    agent.connect()
+    words, kind = ending(agent.metadata("opus_48000"))
+    assert "opus_48000" in words
+    assert "pcm_24000" in words
+    assert kind is ErrorKind.PROTOCOL
+
+
+def test_formats_that_are_not_told_are_those_of_the_services_own_client() -> None:
+    agent = Agent()
+    agent.connect()
+    agent.event("conversation_initiation_metadata", conversation_id="conv_1")
+    assert agent.codec.capabilities.uplink_rate_hz == 16000
+
+
+def test_a_ping_is_answered_at_once_in_the_hand_shake_and_after() -> None:
+    agent = Agent()
+    agent.connect()
+    assert frames(agent.event("ping", event_id=3)) == [{"type": "pong", "event_id": 3}]
+    agent.metadata()
+    assert frames(agent.event("ping", event_id=4, ping_ms=None)) == [
+        {"type": "pong", "event_id": 4}
+    ]
+
+
+def test_a_session_that_is_not_acknowledged_ends() -> None:
+    agent = Agent()
+    agent.connect()
+    agent.now += 9
+    assert ending(agent.codec.timeout(agent.now))[1] is ErrorKind.NETWORK
+    assert kinds(agent.outputs) == ["conversation_initiation_client_data"]
