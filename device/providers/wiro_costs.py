@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from device.events import UsageReported
 from device.providers.wire import mapping, whole
@@ -72,7 +73,7 @@ def _amount(value: object) -> float | None:
     return number if math.isfinite(number) and 0 <= number < 1e6 else None
 
 
-def _tokens(usage: Mapping[str, object]) -> dict[str, int]:
+def _tokens(usage: Mapping[str, object]) -> dict[str, Any]:
     """Where the provider behind Wiro counts as OpenAI does, or at least in and out."""
     came = mapping(usage, "input_token_details")
     went = mapping(usage, "output_token_details")

@@ -12,7 +12,9 @@ Read in this order:
 - :mod:`proxy` stands on the wire: :mod:`trouble` is what it does to bytes,
   :mod:`websocket_tap`, :mod:`wire_log` and :mod:`wire_audio` are what it overhears.
 - :mod:`evidence`, :mod:`measure` and :mod:`report` make numbers of the recordings,
-  :mod:`outcome` writes them down, :mod:`demo` judges the main job.
+  :mod:`outcome` writes them down, :mod:`demo` judges the main job (:mod:`verdict`).
+- :mod:`hosted` puts a stand-in of a service in the place of the configured one, with the
+  offline service as its brain (:mod:`services`); :mod:`same_conversation` judges it.
 
 Only :mod:`virtual_board` runs inside the appliance. Everything else is another
 process: what is measured here is never the appliance's own word.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from device.simulator.outcome import Outcome
-from device.simulator.report import Json
+from device.simulator.verdict import Check
+from device.simulator.verdict import latency as _latency
+from device.simulator.verdict import turn_of as _turn
 
 SCENARIO = Path(__file__).parent / "scenarios" / "demo.toml"
 
@@ -20,15 +21,6 @@ QUESTION = "hey jarvis, what time is it"
 TIMER = "hey jarvis, set a timer for two minutes"
 AGREEMENT = "yeah"
 INTERRUPTION = "what is the date today"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that should have happened, and what shows that it did or did not."""
-
-    what: str
-    ok: bool
-    evidence: str
 
 
 def judge(outcome: Outcome) -> list[Check]:
@@ -114,18 +106,9 @@ def _button(outcome: Outcome) -> Check:
     return Check(what, ok, shown)
 
 
-def _turn(outcome: Outcome, text: str) -> Json | None:
-    turns: list[Json] = outcome.summary["turns"]
-    return next((turn for turn in turns if turn["text"] == text), None)
-
-
 def _unanswered(outcome: Outcome) -> str:
     heard = [e.fields.get("text") for e in outcome.timeline.of("user_transcript")]
     return f"no reply; transcripts: {heard or 'none'}"
-
-
-def _latency(turn: Json) -> str:
-    return f"the reply began {turn['latency_ms']:.0f} ms after the last sample"
 
 
 def _called(outcome: Outcome, name: str) -> list[dict[str, Any]]:

@@ -16,12 +16,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from device.adapters import meter_store
 from device.errors import SimulatorError
 from device.simulator.appliance import Appliance
 from device.simulator.console import Console
 from device.simulator.cues import Cues
 from device.simulator.evidence import Evidence
 from device.simulator.faults import Faults
+from device.simulator.hosted import Hosted, HostedSpec, hosted
 from device.simulator.lock import held
 from device.simulator.naming import Names
 from device.simulator.outcome import Outcome, recorded, warnings, write_results
@@ -35,6 +37,7 @@ from device.simulator.seam import wake_words
 from device.simulator.speech import render
 from device.simulator.timeline import Entry, Timeline
 from device.simulator.trouble import Trouble
+from device.simulator.upstream import Upstream
 from device.simulator.wire_log import WireLog
 
 FIFO_MS = 8.0  #: what the simulated converter holds
@@ -50,7 +53,8 @@ def parlor_command(config: Path) -> Sequence[str]:
 
 
 class Director:
-    """One run of one scenario into ``out``, which it creates."""
+    """One run of one scenario into ``out``, which it creates. ``service``: whose stand-in is to
+    take the place of the configured service."""
 
     def __init__(
         self,
@@ -59,6 +63,7 @@ class Director:
         out: Path,
         console: Console,
         *,
+        service: HostedSpec | None = None,
         command: MakeCommand = parlor_command,
         ready_timeout_s: float = READY_TIMEOUT_S,
     ) -> None:
@@ -66,6 +71,7 @@ class Director:
         self._config = config
         self._out = out
         self._console = console
+        self._service = service
         self._command = command
         self._ready_timeout_s = ready_timeout_s
         self._timeline = Timeline()
@@ -83,17 +89,23 @@ class Director:
                 hint="name another with --out",
             ) from error
         with held(self._out):
-            return await self._run()
+            if self._service is None:
+                return await self._run(self._config, None)
+            self._service.check(self._scenario)
+            async with hosted(self._service, self._config, self._out) as service:
+                self._console.note(f"service: the stand-in of {self._service.name}, {service.url}")
+                return await self._run(service.configured(self._config), service)
 
-    async def _run(self) -> Outcome:
-        utterances = render(self._scenario, wake_words(self._config))
+    async def _run(self, owned: Mapping[str, Any], service: Hosted | None) -> Outcome:
+        utterances = render(self._scenario, wake_words(owned))
         self._timeline.listen(self._console.entry)
         self._timeline.listen(self._became_ready)
         spec = asdict(self._scenario.room)
         with Room(**spec, fifo_ms=FIFO_MS, directory=self._out) as room:
             trouble = Trouble()
             offline_port = free_port()
-            upstream = upstream_of(self._config, offline_port)
+            upstream = Upstream.of_any(service.url) if service else upstream_of(owned, offline_port)
+            proxied = service is None or service.proxied
             proxy = RecordingProxy(
                 upstream,
                 self._wire,
@@ -102,8 +114,9 @@ class Director:
                     "service_unreachable", at, reason=why
                 ),
             )
-            await proxy.start()
-            names = Names(f"127.0.0.1:{proxy.port}", upstream.name)
+            if proxied:
+                await proxy.start()
+            names = Names(f"127.0.0.1:{proxy.port}" if proxied else upstream.name, upstream.name)
             panel = PanelSocket(
                 lambda event, at, fields: self._timeline.add_reported(
                     event, at, names.fields(fields)
@@ -112,13 +125,17 @@ class Director:
             await panel.start()
             config_path = self._out / "config.toml"
             config = overlay(
-                self._config,
+                owned,
                 room=self._scenario.room,
                 fifo_ms=FIFO_MS,
                 socket=panel.path,
-                proxy_port=proxy.port,
+                state=self._out,
+                proxy_port=proxy.port if proxied else None,
                 offline_port=offline_port,
+                section=service.name if service else "service",
             )
+            # What an earlier run in this folder cost is none of this one's.
+            (self._out / meter_store.FILE_NAME).unlink(missing_ok=True)
             config_path.write_text(to_toml(config), encoding="utf-8")
             appliance = Appliance(
                 self._command(config_path), room.environment(), self._out / "appliance.log"
@@ -159,17 +176,19 @@ class Director:
             mic=recorded(self._out / "mic.wav", clocks[1], t0 if started else None, channel),
             spoken=cues.spoken,
             presses=cues.presses,
-            uplink=self._wire.uplink.runs,
-            downlink=self._wire.downlink.runs,
+            uplink=service.book.uplink() if service else self._wire.uplink.runs,
+            downlink=service.book.downlink() if service else self._wire.downlink.runs,
             rows=self._wire.rows,
             entries=self._timeline.sorted(),
             room=counters,
+            wire_tells_turns=service is None,
         )
         report = Report(evidence)
         summary = {
             "ok": not failure,
             "failure": failure,
             "scenario": str(self._scenario.path or ""),
+            "service": service.summary(t0) if service else None,
             "duration_s": self._scenario.duration_s,
             **timing,
             "warnings": warnings(counters, cues.never_triggered, timing),

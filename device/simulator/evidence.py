@@ -56,7 +56,8 @@ class Evidence:
     """Everything a report is made from. Times are CLOCK_MONOTONIC seconds.
 
     ``entries`` hold the appliance's own words and the simulator's; the rest was
-    recorded by others than the appliance.
+    recorded by others than the appliance. ``wire_tells_turns``: ``rows`` show in the words of
+    the OpenAI family which turn was answered by what.
     """
 
     t0: float
@@ -71,3 +72,4 @@ class Evidence:
     rows: Sequence[Row] = ()
     entries: Sequence[Entry] = ()
     room: dict[str, Any] = field(default_factory=dict)
+    wire_tells_turns: bool = True

@@ -1,7 +1,8 @@
 """The configuration of the appliance under test: its owner's, moved into the room.
 
-Only what must differ is changed: which PCMs, which board, and the way to the
-service, which leads through the recording proxy.
+Only what must differ is changed: which PCMs, which board, the way to the
+service, which leads through the recording proxy, and where costs are kept: a
+simulated run must not be counted among the owner's.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def _with_absolute_paths(tree: Tree, path: Path) -> Tree:
 
 def upstream_of(config: Mapping[str, Any], offline_port: int) -> Upstream:
     """Where the proxy leads: the configured service, or the built-in one."""
-    service = _table(config, "service")
+    service = table_of(config, "service")
     url = str(service.get("url") or "")
     if url:
         return Upstream.of_url(url)
@@ -79,28 +80,37 @@ def overlay(
     room: RoomSpec,
     fifo_ms: float,
     socket: Path,
-    proxy_port: int,
+    state: Path,
+    proxy_port: int | None,
     offline_port: int,
+    section: str = "service",
 ) -> Tree:
-    """The owner's configuration with what the room needs."""
-    audio = dict(_table(config, "audio"))
+    """The owner's configuration with what the room needs.
+
+    ``state``: the folder for the costs, unless the owner names one. ``section``: whose ``url``
+    is to lead to the proxy. ``proxy_port`` None: there is none, the address stays."""
+    audio = dict(table_of(config, "audio"))
     if "capture" not in audio:
         audio |= {"capture": "room_mic", "capture_rate_hz": room.rate_hz}
         audio["capture_channels"] = room.mic_channels
     if "playback" not in audio:
         audio |= {"playback": "room_speaker", "playback_rate_hz": room.rate_hz}
         audio["playback_channels"] = 1
-    board = dict(_table(config, "board"))
+    board = dict(table_of(config, "board"))
     if board.get("button_pin", 0) == -1:
         board["button_pin"] = BoardSettings().button_pin
     board |= {"name": "virtual", "socket": str(socket), "output_latency_ms": fifo_ms}
-    service = dict(_table(config, "service"))
+    service = dict(table_of(config, section))
     owner_url = str(service.get("url") or "")
     path = "/" + owner_url.split("://", 1)[1].partition("/")[2] if "://" in owner_url else _PATH
-    service["url"] = f"ws://127.0.0.1:{proxy_port}{path}"
-    changed: Tree = {"audio": audio, "board": board, "service": service}
-    if service.get("provider", "offline") == "offline" and not owner_url:
-        changed["offline"] = {**_table(config, "offline"), "port": offline_port}
+    if proxy_port is not None:
+        service["url"] = f"ws://127.0.0.1:{proxy_port}{path}"
+    cost = dict(table_of(config, "cost"))
+    cost["state"] = cost.get("state") or str(state.absolute())
+    changed: Tree = {"audio": audio, "board": board, section: service, "cost": cost}
+    provider = table_of(config, "service").get("provider", "offline")
+    if section == "service" and provider == "offline" and not owner_url:
+        changed["offline"] = {**table_of(config, "offline"), "port": offline_port}
     return {**config, **changed}
 
 
@@ -115,7 +125,8 @@ def to_toml(tree: Mapping[str, Any]) -> str:
     return "\n".join(lines).lstrip() + "\n"
 
 
-def _table(config: Mapping[str, Any], name: str) -> Tree:
+def table_of(config: Mapping[str, Any], name: str) -> Tree:
+    """A table of a configuration, empty where there is none. ConfigError: it is no table."""
     table = config.get(name, {})
     if not isinstance(table, dict):
         raise ConfigError("must be a table", key=name)

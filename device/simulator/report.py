@@ -28,7 +28,7 @@ import numpy as np
 from device.simulator.acknowledged import acknowledged
 from device.simulator.evidence import Evidence, Spoken
 from device.simulator.heard import GAP_S, Heard, find_all, heard_in
-from device.simulator.measure import compare, silence_after
+from device.simulator.measure import SILENT, compare, silence_after
 from device.simulator.seam import Ear, judge
 from device.simulator.timeline import Entry
 from device.simulator.turns import Answer, Turns
@@ -97,6 +97,7 @@ class Report:
             "unanswered": self.unanswered,
             "cuts": self.cuts,
             "playback_stops": self.stops,
+            "quiet_at_end_s": self._quiet_at_end_s(),
             "uplink": self.uplink,
             "utterances": self.utterances,
             "counts": dict(sorted(counts.items())),
@@ -185,6 +186,14 @@ class Report:
         matching = [h for h in before if h.item.key == named] if named else []
         last = max(before, key=lambda h: h.starts_at, default=None)
         return matching[-1] if matching else last
+
+    def _quiet_at_end_s(self) -> float:
+        """How long the speaker has been silent when the run is over."""
+        speaker = self.evidence.speaker
+        end = speaker.clamp(self.evidence.end)
+        loud = np.flatnonzero(np.abs(speaker.samples[:end].astype(np.int32)) > SILENT)
+        since = int(loud[-1]) + 1 if loud.size else 0
+        return round((end - since) / speaker.rate_hz, 3)
 
     # --- uplink ------------------------------------------------------------------
 

@@ -79,7 +79,7 @@ class Turns:
     ) -> None:
         self.evidence = evidence
         self.sounded = sounded
-        self.exchange: Exchange = read(evidence.rows)
+        self.exchange: Exchange = read(evidence.rows if evidence.wire_tells_turns else ())
         self._sent = sent
         self._spoken = sorted(evidence.spoken, key=lambda s: s.last_loud_at)
         #: What each commit asked; None where the recording does not show it.

@@ -35,6 +35,13 @@ class Upstream:
     tls: ssl.SSLContext | None = None
 
     @classmethod
+    def of_any(cls, url: str) -> Upstream:
+        """As :meth:`of_url`, also for where the way begins with HTTP."""
+        scheme, colon, rest = url.partition("://")
+        plain = {"http": "ws", "https": "wss"}.get(scheme, scheme)
+        return cls.of_url(f"{plain}{colon}{rest}")
+
+    @classmethod
     def of_url(cls, url: str) -> Upstream:
         """From a ``ws://`` or ``wss://`` address; raises SimulatorError."""
         try:

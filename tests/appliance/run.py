@@ -46,14 +46,16 @@ class Run:
         return "\n".join([*lines, self.output[-2000:]])
 
 
-def simulate(folder: Path, scenario: str, config: str = "") -> Run:
-    """Run ``scenario`` (TOML text) with ``config`` (TOML text) on top of the defaults."""
+def simulate(folder: Path, scenario: str, config: str = "", options: tuple[str, ...] = ()) -> Run:
+    """Run ``scenario`` (TOML text) with ``config`` (TOML text) on top of the defaults, and
+    further ``options`` of the command."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "scenario.toml").write_text(scenario)
     command = [sys.executable, "-m", "device.cli.main", "simulate", "scenario.toml", "--out", "out"]
     if config:
         (folder / "config.toml").write_text(config)
         command += ["--config", "config.toml"]
+    command += options
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=150, check=False
     )

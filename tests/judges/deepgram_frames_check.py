@@ -48,7 +48,11 @@ def checker_works() -> None:
         {"type": "InjectAgentMessage", "message": "x", "behavior": "shout"},
         {"type": "Settings", "audio": {"input": {"encoding": "linear16"}}, "agent": {}},
         {"type": "Settings", "audio": {"input": {**sound, "container": "none"}}, "agent": {}},
-        {"type": "Settings", "audio": {}, "agent": {"think": {"provider": {"type": "open_ai"}}, "x": 1}},
+        {
+            "type": "Settings",
+            "audio": {},
+            "agent": {"think": {"provider": {"type": "open_ai"}}, "x": 1},
+        },
     ):
         assert problems(wrong), f"{wrong} was let through"
 

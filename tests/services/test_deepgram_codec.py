@@ -34,7 +34,7 @@ from device.simulator.services.stand_in import HttpAnswer, StandIn
 from tests.contract.cases import CASES, KEY
 from tests.contract.scenarios import is_answered
 from tests.contract.talk import Room, Talk
-from tests.contract.voices import CLOCK, RAIN, STORY, TIME, Brain
+from tests.contract.voices import CLOCK, ON_REQUEST, RAIN, STORY, TIME, Brain
 from tests.judges.environment import judge_python
 from tests.providers.deepgram_driver import device_ends, sent
 from tests.services.captured import Capture, captured
@@ -93,8 +93,6 @@ def test_a_phrase_over_a_reply_that_was_cut_is_heard_whole_and_alone() -> None:
         reply = await talk.done(2)
         assert reply.status == "completed"
         assert reply.whole == "Good bye."
-        from tests.contract.voices import ON_REQUEST
-
         assert reply.pcm == ON_REQUEST.pcm
 
     converse(act)

@@ -21,6 +21,7 @@ def moved(config: dict[str, Any], **room: Any) -> dict[str, Any]:
         room=RoomSpec(**room),
         fifo_ms=8.0,
         socket=Path("/run/s"),
+        state=Path("/run/out"),
         proxy_port=4000,
         offline_port=5000,
     )
@@ -38,6 +39,7 @@ def test_the_defaults() -> None:
         },
         "board": {"name": "virtual", "socket": "/run/s", "output_latency_ms": 8.0},
         "service": {"url": "ws://127.0.0.1:4000/v1/realtime"},
+        "cost": {"state": "/run/out"},
         "offline": {"port": 5000},
     }
 
@@ -58,6 +60,11 @@ def test_what_the_owner_set_stays() -> None:
     assert (out["board"]["name"], out["board"]["button_pin"]) == ("virtual", 5)
     assert out["offline"] == {"vocabulary": "open", "port": 5000}
     assert config["board"]["name"] == "gpio"
+
+
+def test_costs_of_a_simulated_run_are_not_counted_among_the_owners() -> None:
+    assert moved({"cost": {"daily_usd": 2.0}})["cost"] == {"daily_usd": 2.0, "state": "/run/out"}
+    assert moved({"cost": {"state": "/mine"}})["cost"] == {"state": "/mine"}
 
 
 def test_a_board_without_a_button_gets_one() -> None:
