@@ -170,6 +170,7 @@ class AzureVoiceLiveSettings(Access):
 @dataclass(frozen=True)
 class OpenAILiveSettings(Access):
     delegation: bool = setting(True, "let the model ask the device's tools")
+    delegation_model: str = setting("", "the model that uses them; empty: gpt-5.5")
 
 
 @dataclass(frozen=True)

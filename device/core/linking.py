@@ -134,7 +134,7 @@ class Linking(SessionLife):
                 self._say_it_again(now)
                 return
         self._out.append(AbandonTurn())  # what the lost session was given is not said again
-        if event.kind not in HOPELESS:
+        if event.kind not in HOPELESS and self._wants_link:
             self._out.append(OpenLink())  # so that the light tells the truth
         if self.phase in (Phase.SPEAKING, Phase.THINKING) and self._replies.to_be_heard:
             # What has arrived is still worth hearing; then say that it broke off.

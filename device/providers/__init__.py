@@ -6,7 +6,17 @@ from collections.abc import Mapping
 
 from device.capabilities import Capabilities
 from device.errors import ConfigError
-from device.providers import elevenlabs, gemini, openai_realtime, wiro, wiro_agent
+from device.providers import (
+    cartesia,
+    deepgram,
+    elevenlabs,
+    gemini,
+    live,
+    openai_realtime,
+    vapi,
+    wiro,
+    wiro_agent,
+)
 from device.providers.base import Codec, Service, SessionSpec
 
 __all__ = ["SERVICES", "capabilities_of", "create_codec", "service_of"]
@@ -18,10 +28,14 @@ SERVICES: Mapping[str, Service] = {
     "xai": openai_realtime.XAI,
     "openai_compatible": openai_realtime.COMPATIBLE,
     "azure_voice_live": openai_realtime.VOICE_LIVE,
+    "openai_live": live.SERVICE,
     "wiro": wiro.SERVICE,
     "wiro_agent": wiro_agent.SERVICE,
     "elevenlabs": elevenlabs.SERVICE,
     "gemini": gemini.SERVICE,
+    "deepgram": deepgram.SERVICE,
+    "cartesia": cartesia.SERVICE,
+    "vapi": vapi.SERVICE,
 }
 
 

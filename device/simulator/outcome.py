@@ -64,6 +64,9 @@ def write_results(out: Path, report: Report, timeline: Timeline, summary: Json) 
 
 def tell(outcome: Outcome, console: Console, out: Path) -> None:
     """The result, for people."""
+    if service := outcome.summary.get("service"):
+        way = "through the recording proxy" if service["proxied"] else "without the proxy"
+        console.say(f"it talked to the stand-in of {service['name']}, {way}")
     for turn in outcome.summary["turns"]:
         console.note(f"turn “{turn['text']}”: {turn_words(turn)}", "1;37")
     for one in outcome.summary["obeyed"]:
