@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from device.settings import PROVIDERS
 from tests.daemon.container import UNIT
 
 needs_analyze = pytest.mark.skipif(
@@ -81,4 +82,13 @@ def test_keys_that_this_unit_lives_by() -> None:
         "NoNewPrivileges=yes",
     ):
         assert f"\n{line}\n" in text
-    assert len(unit_keys()) == len(set(unit_keys())) + 2  # DeviceAllow, SystemCallFilter twice
+    many = {"DeviceAllow", "SystemCallFilter", "LoadCredential", "SetCredential"}
+    once = [key for key in unit_keys() if key not in many]
+    assert len(once) == len(set(once))
+
+
+def test_the_key_of_every_service_is_handed_over() -> None:
+    text = UNIT.read_text()
+    for name in (*(p for p in PROVIDERS if p != "offline"), "service"):
+        assert f"\nLoadCredential={name}_key:/etc/parlor/{name}_key\n" in text
+        assert f"\nSetCredential={name}_key:\\n\n" in text, "a missing one stops nothing"
