@@ -103,7 +103,7 @@ class ReplyAudio:
 
     reply_id: str
     item_id: str
-    pcm: bytes
+    pcm: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

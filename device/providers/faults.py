@@ -25,7 +25,7 @@ _WORDS: tuple[tuple[str, ErrorKind, bool], ...] = (
         ErrorKind.KEY,
         True,
     ),
-    (r"insufficient_quota|billing|quota_exceeded|payment", ErrorKind.QUOTA, True),
+    (r"insufficient_quota|credit_balance|billing|quota_exceeded|payment", ErrorKind.QUOTA, True),
     (r"rate_?limit|quota|too_many", ErrorKind.QUOTA, False),
     (r"server_error|internal|overloaded|unavailable|timeout", ErrorKind.SERVICE, False),
     (r"invalid|missing|unknown|unsupported|not_found", ErrorKind.PROTOCOL, False),

@@ -239,6 +239,4 @@ def _ended(message: Mapping[str, object]) -> str:
     return "Wiro has ended the session"
 
 
-SERVICE = Service(
-    lambda spec: Wiro(spec, spec.wall_ahead_s), ABLE, API_URL, model=DEFAULT_MODEL
-)
+SERVICE = Service(lambda spec: Wiro(spec, spec.wall_ahead_s), ABLE, API_URL, model=DEFAULT_MODEL)

@@ -17,6 +17,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlsplit
 from zlib import crc32
 
 from device.capabilities import Capabilities
@@ -118,7 +119,7 @@ class Mutation:
         if isinstance(output, SendFrame) and isinstance(output.data, str):
             fields, kind = _json(output.data), kind_of(output.data)
         elif isinstance(output, HttpRequest) and output.body:
-            fields, kind = _json(output.body), f"http {output.url.partition('?')[0][-20:]}"
+            fields, kind = _json(output.body), f"http {urlsplit(output.url).path}"
         else:
             return output
         paths = list(_paths(fields))

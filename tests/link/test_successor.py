@@ -12,6 +12,7 @@ from device.events import (
     LinkOpened,
     ReplyAudio,
     ReplyDone,
+    ReplyInterrupted,
     ReplyStarted,
     SuccessorFailed,
     SuccessorReady,
@@ -195,6 +196,14 @@ def test_what_is_sent_and_heard_lasts_as_long_at_any_rate(rate: int) -> None:
     heard += b"".join(e.pcm for e in last if isinstance(e, ReplyAudio))
     assert isinstance(done, ReplyDone)
     assert abs(len(heard) - len(said)) <= 4
+
+
+def test_of_a_reply_that_was_cut_nothing_more_is_heard() -> None:
+    able = type(ONLINE)(16000, 16000, True, False, False, False)
+    for end in (ReplyDone("r", "cancelled"), ReplyInterrupted("r")):
+        rates = Rates(24000, 24000, able)
+        list(rates.down(ReplyAudio("r", "i", speech(1))))
+        assert list(rates.down(end)) == [end]
 
 
 def test_what_was_taken_back_does_not_ring_on() -> None:
