@@ -51,7 +51,8 @@ def tuning(patience_s: float) -> LinkTuning:
         slow_retry_s=60.0,
         close_timeout_s=0.3,
         ping_interval_s=0.2 * patience_s,
-        silence_limit_s=0.5 * patience_s,
+        # Where nothing is meant to die, a machine that stands still must not look like a death.
+        silence_limit_s=0.5 * patience_s if patience_s < 5 else 2 * patience_s,
         blind_fence_s=0.3,
     )
 
@@ -103,7 +104,7 @@ class Talk:
         *,
         device_ends: bool,
         wrap: Wrap = as_it_is,
-        patience_s: float = 5.0,
+        patience_s: float = 20.0,
         **changes: Any,
     ) -> None:
         self.case, self.service, self.brain = case, service, brain
@@ -226,7 +227,7 @@ class Room:
     case: Case
     device_ends: bool
     wrap: Wrap = as_it_is
-    patience_s: float = 5.0
+    patience_s: float = 20.0
 
     @asynccontextmanager
     async def service(self, brain: Brain, **options: Any) -> AsyncIterator[StandIn]:

@@ -119,6 +119,19 @@ def test_a_service_that_is_not_there_is_said_to_be_so() -> None:
     asyncio.run(main())
 
 
+def test_silence_that_the_appliance_made_is_nothing_that_was_recorded() -> None:
+    book = Book()
+    noise = np.random.default_rng(5).integers(-40, 40, RATE_HZ).astype("<i2")
+    noise[0] = 40
+    pcm = bytes(2 * RATE_HZ // 4) + noise.tobytes()
+    book.note(book.opened(), (10.0, 10.5), NOON, (pcm, RATE_HZ))
+    book.note(1, (20.0, 20.5), NOON, (bytes(4800), RATE_HZ))
+    [turn, nothing] = book.uplink()
+    assert np.array_equal(turn.samples, noise)
+    assert turn.start == pytest.approx(9.0)
+    assert len(nothing.samples) == 2400
+
+
 def test_the_book_gives_runs_as_the_wire_would() -> None:
     book = Book()
     first = book.opened()
