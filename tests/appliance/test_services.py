@@ -15,7 +15,7 @@ from tests.appliance.run import Run, simulate
 pytestmark = pytest.mark.appliance
 
 #: One of each kind: as many again would show little more, and take as long again.
-PICKED = ("openai_realtime", "gemini", "elevenlabs", "deepgram", "wiro")
+PICKED = ("gemini", "wiro")
 
 LONG = "hey jarvis, what can you do"
 INTERRUPTION = "what is the date today"

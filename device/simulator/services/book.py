@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from device.simulator.measure import SILENT
 from device.simulator.services.brain import RATE_HZ, Answer, converted
 from device.simulator.wire_audio import AudioRun
 
@@ -79,12 +82,20 @@ class Book:
 
     def uplink(self) -> list[AudioRun]:
         """The turns as they reached the model, a run each; what a service's own ears left out
-        of them before the speech and behind it is not in them."""
+        of them before the speech and behind it is not in them, nor is the silence in front that
+        no microphone records: the appliance made it, to keep the stream going."""
         runs = []
         for number, asked in enumerate((one for one in self.entries if one.pcm), 1):
-            seconds = len(asked.pcm) / _SAMPLE_BYTES / RATE_HZ
+            pcm = _from_first_sound(asked.pcm)
+            seconds = len(pcm) / _SAMPLE_BYTES / RATE_HZ
             start = asked.asked_at - seconds
             run = AudioRun(f"turn{number}", start, connection=asked.connection)
-            run.add(asked.pcm, asked.asked_at)
+            run.add(pcm, asked.asked_at)
             runs.append(run)
         return runs
+
+
+def _from_first_sound(pcm: bytes) -> bytes:
+    """Without digital silence in front; all of it where there is nothing else."""
+    loud = np.flatnonzero(np.abs(np.frombuffer(pcm, "<i2").astype(np.int32)) > SILENT)
+    return pcm[_SAMPLE_BYTES * int(loud[0]) :] if loud.size else pcm

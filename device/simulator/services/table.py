@@ -56,13 +56,13 @@ class ServiceStandIn:
     section: Callable[[StandIn], Mapping[str, Any]] = field(default=lambda _stand_in: {})
 
 
-def _openai(dialect: str) -> ServiceStandIn:
+def _openai(dialect: str, section: Mapping[str, Any] | None = None) -> ServiceStandIn:
     def make(brain: MakeBrain, key: str) -> StandIn:
         made = OpenAIRealtime(brain, dialect=dialect, key=key)
         made.pace = PACE
         return made
 
-    return ServiceStandIn(make)
+    return ServiceStandIn(make, section=lambda _stand_in: section or {})
 
 
 def _api_url(stand_in: StandIn) -> str:
@@ -74,7 +74,7 @@ TABLE: Mapping[str, ServiceStandIn] = {
     "openai_realtime": _openai("openai"),
     "azure_openai": _openai("azure"),
     "xai": _openai("xai"),
-    "openai_compatible": _openai("openai"),
+    "openai_compatible": _openai("openai", {"model": "any"}),  # it has no default one
     "azure_voice_live": _openai("voice_live"),
     "openai_live": ServiceStandIn(lambda brain, key: OpenAILive(brain, key=key)),
     "wiro": ServiceStandIn(
