@@ -26,6 +26,7 @@ from device.events import ErrorKind
 from device.providers.base import HttpRequest
 from device.secrets import read_key
 
+END_S = 2.0  #: for what is left of a program that was ended
 TIME_LIMIT_S = 10.0
 LARGEST_ANSWER = 64 * 1024
 #: All that a program gets of our environment; the rest may hold what is not its business.
@@ -142,8 +143,14 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     """Nothing of it is left, nor of what it started in its group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    if process.returncode is None:
-        await process.wait()
+    assert process.stdout is not None
+    # asyncio notices an end only when the pipe is empty too, which nobody else reads now. What
+    # has left the group may hold the pipe open: it is not waited for.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(END_S):
+            while await process.stdout.read(65536):
+                pass
+            await process.wait()
 
 
 class EndpointFetch:
