@@ -153,8 +153,8 @@ class Appliance:
         commands = self._decide(event, now, wall) + self._end_start_up(now)
         commands += self._stop_if_deaf(now)  # a reply may have ended without a microphone
         for command in commands:
-            is_error = isinstance(command, Report) and command.event == "error"
-            if (is_error and is_news) or command == PlayCue(Cue.ERROR):
+            told = command.event if isinstance(command, Report) else command
+            if told in ("no_connection", PlayCue(Cue.ERROR)) or (told == "error" and is_news):
                 self._error_until = now + ERROR_SHOWN_S
         # Every closing edge of the button cuts, also one that is only bounce.
         was_cut = isinstance(event, ButtonEdge) and event.pressed

@@ -189,6 +189,7 @@ class Linking(SessionLife):
         self._out.append(CloseLink("gave_up"))
         if reopen:
             self._out.append(OpenLink())
+        self._report("no_connection", why=self._why_no_link.value)
         if self._say(self._why_no_link, now):
             self._ends_conversation = True
             return

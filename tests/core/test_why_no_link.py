@@ -12,7 +12,7 @@ from websockets.http11 import Response
 
 from device.adapters.link_errors import Ending, explain
 from device.adapters.link_outcomes import of_failed_dial
-from device.commands import Cue, Light, PlayCue, SpeakPhrase
+from device.commands import Cue, Light, PlayCue, ShowLight, SpeakPhrase
 from device.core.phases import Phase
 from device.events import (
     Cause,
@@ -81,7 +81,8 @@ def test_who_waits_is_told_why_and_it_listens_again(
     commands += story.passes(20.0)
     said = [c for c in commands if isinstance(c, SpeakPhrase)]
     assert [c.text for c in said] == [SAID[phrase]]
-    assert story.light in (Light.ERROR.value, Light.OFFLINE.value, Light.IDLE.value)
+    assert story.reports("no_connection") == [{"why": phrase}]
+    assert any(c == ShowLight(Light.ERROR) for c in commands), "and shown"
     story.playback_stops(StopReason.DONE, 900, said[0].phrase_id, "")
     story.passes(5.0)
     assert story.phase is Phase.IDLE
