@@ -8,28 +8,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 from openai.types.realtime import RealtimeClientEvent
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
+from unknown_fields import unknown_fields  # beside this script
 
 ADAPTER: TypeAdapter[Any] = TypeAdapter(RealtimeClientEvent)
-
-
-def unknown_fields(value: object, path: str = "") -> Iterator[str]:
-    """The models let unknown fields pass and keep them in ``model_extra``, at any depth."""
-    if isinstance(value, BaseModel):
-        for name in value.model_extra or {}:
-            yield f"{path}.{name}"
-        for name in type(value).model_fields:
-            yield from unknown_fields(getattr(value, name), f"{path}.{name}")
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield from unknown_fields(inner, f"{path}.{name}")
-    elif isinstance(value, list | tuple):
-        for index, inner in enumerate(value):
-            yield from unknown_fields(inner, f"{path}[{index}]")
 
 
 def verdict(line: str) -> str:

@@ -15,14 +15,15 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 from openai import AsyncOpenAI
 from openai.types.realtime import RealtimeServerEvent
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
+from unknown_fields import unknown_fields  # beside this script
 
 ADAPTER: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 PATIENCE_S = 20.0
@@ -30,18 +31,6 @@ TOOLS = [
     {"type": "function", "name": name, "description": name, "parameters": {"type": "object"}}
     for name in ("get_time", "set_timer", "help", "stop")
 ]
-
-
-def unknown_fields(value: object, where: str) -> Iterator[str]:
-    """Every field, at any depth, that the official model does not name."""
-    if isinstance(value, BaseModel):
-        for extra in value.model_extra or {}:
-            yield f"{where}.{extra}"
-        for name in type(value).model_fields:
-            yield from unknown_fields(getattr(value, name), f"{where}.{name}")
-    elif isinstance(value, list):
-        for item in value:
-            yield from unknown_fields(item, f"{where}[]")
 
 
 class Conversation:

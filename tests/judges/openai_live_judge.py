@@ -20,14 +20,15 @@ import math
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 from openai import AsyncOpenAI, AuthenticationError
 from openai.types.live import ClientEvent, ServerEvent
 from openai.types.responses import ResponseStreamEvent
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
+from unknown_fields import unknown_fields  # beside this script
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 SERVER: TypeAdapter[Any] = TypeAdapter(ServerEvent)
@@ -42,18 +43,6 @@ TOOL = {
     "parameters": {"type": "object", "properties": {}},
 }
 RESPONSES = {"type": "responses", "responses": {"model": "gpt-6-luna", "tools": [TOOL]}}
-
-
-def unknown_fields(value: object, where: str) -> Iterator[str]:
-    """Every field, at any depth, that the official model does not name."""
-    if isinstance(value, BaseModel):
-        for extra in value.model_extra or {}:
-            yield f"{where}.{extra}"
-        for name in type(value).model_fields:
-            yield from unknown_fields(getattr(value, name), f"{where}.{name}")
-    elif isinstance(value, list):
-        for item in value:
-            yield from unknown_fields(item, f"{where}[]")
 
 
 def checked(adapter: TypeAdapter[Any], data: dict[str, Any]) -> Any:

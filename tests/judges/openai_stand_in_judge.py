@@ -15,14 +15,15 @@ import math
 import struct
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, get_args
 
 from openai import AsyncOpenAI
 from openai.types.realtime import RealtimeServerEvent
 from openai.types.realtime.client_secret_create_response import ClientSecretCreateResponse
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
+from unknown_fields import unknown_fields  # beside this script
 from websockets.exceptions import ConnectionClosed
 
 ADAPTER: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
@@ -45,18 +46,6 @@ def tone(ms: int) -> bytes:
 
 
 SPEECH = tone(500) + bytes(48 * 900)
-
-
-def unknown_fields(value: object, where: str) -> Iterator[str]:
-    """Every field, at any depth, that the official model does not name."""
-    if isinstance(value, BaseModel):
-        for extra in value.model_extra or {}:
-            yield f"{where}.{extra}"
-        for name in type(value).model_fields:
-            yield from unknown_fields(getattr(value, name), f"{where}.{name}")
-    elif isinstance(value, list):
-        for item in value:
-            yield from unknown_fields(item, f"{where}[]")
 
 
 class Talk:
