@@ -196,6 +196,12 @@ class WiroSettings(Access):
     speed: float = setting(0.0, "of the voice; 0: the model's", low=0, high=2)
     stability: float = setting(0.0, "of the voice; 0: the model's", low=0, high=1)
     similarity_boost: float = setting(0.0, "of the voice; 0: the model's", low=0, high=1)
+    optimize_streaming_latency: str = setting(
+        "",
+        "ElevenLabs models: speech sooner, at some cost of its quality",
+        choices=("", "0", "1", "2", "3", "4"),
+    )
+    server_tools: str = setting("", "ElevenLabs models: JSON text of webhook tools")
     text_temperature: float = setting(0.0, "PersonaPlex; 0: the model's", low=0, high=2)
     topk_audio: int = setting(0, "PersonaPlex; 0: the model's", low=0, high=5000)
     topk_text: int = setting(0, "PersonaPlex; 0: the model's", low=0, high=5000)

@@ -79,6 +79,8 @@ def _elevenlabs(spec: SessionSpec) -> dict[str, object]:
             speed="speed",
             stability="stability",
             similarity_boost="similarity_boost",
+            optimize_streaming_latency="optimize_streaming_latency",
+            server_tools="server_tools",
         ),
     }
 

@@ -67,6 +67,8 @@ def test_a_model_of_elevenlabs_with_everything_set() -> None:
         "speed": 1.1,
         "stability": 0.4,
         "similarity_boost": 0.6,
+        "optimize_streaming_latency": "0",
+        "server_tools": "[]",
     }
     told = parameters("elevenlabs/Realtime Conversational AI", options=options)
     assert told["first_message"] == "Good day!"
@@ -74,6 +76,7 @@ def test_a_model_of_elevenlabs_with_everything_set() -> None:
     assert told["max_duration_seconds"] == 900
     assert (told["tts_model_id"], told["turn_eagerness"]) == ("eleven_flash_v2_5", "high")
     assert (told["speed"], told["stability"], told["similarity_boost"]) == (1.1, 0.4, 0.6)
+    assert (told["optimize_streaming_latency"], told["server_tools"]) == ("0", "[]")
 
 
 def test_personaplex() -> None:
