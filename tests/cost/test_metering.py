@@ -63,14 +63,16 @@ class Rig:
             self.metering.saw(event)
 
 
-def test_nothing_is_counted_while_nobody_speaks_to_it(tmp_path: Path) -> None:
+def test_the_seconds_of_microphone_are_those_that_the_link_was_given(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     rig.happens(ONLINE)
+    rig.sent_s = 2.5
+    rig.happens(UplinkStopped(1))
     rig.clock.now += 3600
     rig.happens(LinkClosed("idle"))
     asyncio.run(rig.metering.save())
     (day,) = read_days(tmp_path / "cost.json").days.values()
-    assert day.total.microphone_s == 0.0
+    assert day.total.microphone_s == 2.5
 
 
 def test_a_turn_is_told_with_its_seconds_and_its_price(tmp_path: Path) -> None:

@@ -222,3 +222,23 @@ def test_words_arrive_as_they_were_sent() -> None:
             assert (await rig.until(ReplyTranscript)).text == "Grüße, 世界 🌍"
 
     run(test)
+
+
+def test_the_seconds_of_microphone_are_those_that_a_session_was_given() -> None:
+    """What a codec sends of its own, silence or a keep-alive, is none of the microphone's."""
+
+    class Chatty(OpenAIRealtime):
+        def command(self, command: ServiceCommand, now: float) -> list[Output]:
+            said = super().command(command, now)
+            return [*said, *super().command(AppendAudio(bytes(CHUNK)), now)]
+
+    async def test() -> None:
+        async with opened(quiet, codec=Chatty) as rig:
+            assert rig.link.counters.microphone_bytes == 0
+            rig.link.send(AppendAudio(speech(1)))
+            rig.link.send(CommitTurn())
+            await received_by(rig.sessions[0], "input_audio_buffer.commit")
+            assert len(appended(rig.sessions[0])) > SECOND
+            assert rig.link.counters.microphone_bytes == SECOND
+
+    run(test)
