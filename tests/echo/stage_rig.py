@@ -36,7 +36,8 @@ class LateOnly:
 class StageRig:
     """The microphone's frame 0 is heard at ``boot_s``. ``unreported_ms`` is what the
     converter holds back and tells nobody; it may be changed at any time, as may ``told_ms``,
-    by which the time stamps themselves are shifted."""
+    by which the time stamps themselves are shifted, and ``ahead``, the samples by which
+    reports come before their sound (many, when the ear is late)."""
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class StageRig:
             suppressors=self.suppressors,
         )
         self.boot_s, self.frame, self.unreported_ms = 100.0, 0, 0.0
-        self.told_ms = 0.0
+        self.told_ms, self.ahead = 0.0, AHEAD
         self.levels: list[NDArray[np.float32]] = []  # of every call
         self._scale, self._mic_hz = scale, RATE_HZ * scale * (1 + mic_ppm * 1e-6)
         self._late = np.random.default_rng(5)
@@ -73,7 +74,7 @@ class StageRig:
         out, told = [near[:0]], 0
         for at in range(0, count, BLOCK_SAMPLES):
             now = self.boot_s + (self.frame + BLOCK_SAMPLES * self._scale) / self._mic_hz
-            ahead = AHEAD + round(self.unreported_ms * RATE_HZ / 1000)
+            ahead = self.ahead + round(self.unreported_ms * RATE_HZ / 1000)
             while told < min(len(stream), (now - began) * RATE_HZ + WARM + ahead):
                 block = stream[told : told + BLOCK_SAMPLES]
                 told += len(block)

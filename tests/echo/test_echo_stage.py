@@ -168,3 +168,30 @@ def test_without_canceller_samples_pass_as_they_are() -> None:
     assert stage.latency_samples == 0
     assert not stage.facts.active
     assert stage.facts.levels.shape == (2, 4)
+
+
+def test_whoever_speaks_while_the_first_stream_ever_only_waits_is_not_turned_down() -> None:
+    """The first sounds that a device plays turn its output down. A stream that is open and waits,
+    or that broke off and began anew, plays no sound; nor does the pause behind one."""
+    rig = ready()
+    person = babble(2.0, seed=8)
+    blip = babble(0.2, seed=2)
+    rig.hear(heard_of(blip), blip)  # far less than the first second and a half of sound
+    rig.wait(0.5)
+    silence = np.zeros(len(person), np.int16)
+    out = np.concatenate(
+        [rig.hear(person[at : at + 3200], silence[:3200]) for at in range(0, 32000, 3200)]
+    )
+    assert removed_db(person, out, 0.0, 1.9) < 1.0
+
+
+def test_after_the_first_sound_of_a_stream_a_person_is_heard_again_while_it_stays_open() -> None:
+    rig = ready()
+    blip = babble(0.2, seed=2)
+    person = babble(2.0, seed=8)
+    stream = np.zeros(len(person), np.int16)
+    stream[: len(blip)] = blip
+    stream[-len(blip) :] = blip  # so that the whole of it counts as sound to who comes late
+    rig.ahead = len(stream)
+    out = rig.hear(person, stream)
+    assert removed_db(person, out, 0.7, 1.6) < 1.0

@@ -115,6 +115,17 @@ def test_it_sounds_while_there_is_more_than_silence() -> None:
     assert not far_end.sounds(RATE_HZ + 3200, RATE_HZ + 5000)
 
 
+def test_an_open_stream_that_waits_does_not_sound_however_often_it_begins_anew() -> None:
+    far_end = FarEnd(RATE_HZ, 1)
+    silence = np.zeros(1600, np.int16)
+    for run in range(10):
+        far_end.learn([played(run, 1600 * (run + 1), 1.1 + 0.1 * run, silence)])
+    assert not far_end.sounds(0, 10**6)
+    far_end.learn([played(10, 17600, 2.1, silence), played(10, 19200, 2.2, tone(1600))])
+    assert not far_end.sounds(2 * RATE_HZ, 2 * RATE_HZ + 1600)  # the silence before the sound
+    assert far_end.sounds(2 * RATE_HZ + 1600, 2 * RATE_HZ + 1601)
+
+
 def test_hours_of_playback_do_not_pile_up() -> None:
     far_end = FarEnd(RATE_HZ, 1)
     for second in range(1, 60):

@@ -110,7 +110,8 @@ class _Run:
         self._made = 0
         self._limit: int | None = None  # samples, where it was halted
         self._settle_until = self.first + frames_in(SETTLE_MS, rate_hz)
-        self.sounds_until = 0  # sample after the last that is not silence
+        # The first sample that is not silence, and the end of the last block that is not.
+        self.sounds_from = self.sounds_until = 0
 
     def observe(self, frames: int, leaves_at: float) -> None:
         """So many more were written, the last of which leaves then; they are added later."""
@@ -124,6 +125,8 @@ class _Run:
         self._audio.append(made)
         self._made += len(made)
         if mono.any():
+            if not self.sounds_until:
+                self.sounds_from = self._samples(self.end - len(mono) + int((mono != 0).argmax()))
             self.sounds_until = self._samples(self.end)
         while self._audio and self._made - self._dropped - len(self._audio[0]) > _KEPT:
             self._dropped += len(self._audio.pop(0))
@@ -225,12 +228,15 @@ class FarEnd:
         return RunTime(run.number, run.first, run.origin, began_at, run.settled)
 
     def sounds(self, from_instant: int, to_instant: int) -> bool:
-        """Whether anything but silence was played in this time."""
+        """Whether anything but silence was played in this time. Silence between two sounds of a
+        run counts as sound; a run of silence alone (an open stream that waits) never does."""
         while len(self._runs) > 1 and self._over(self._runs[0], from_instant):
             self._runs.popleft()
         return any(
-            run.origin < to_instant and run.origin + run.sounds_until > from_instant
+            run.origin + run.sounds_from < to_instant
+            and run.origin + run.sounds_until > from_instant
             for run in self._runs
+            if run.sounds_until > run.sounds_from
         )
 
     def read(self, from_instant: int, to_instant: int) -> Samples:

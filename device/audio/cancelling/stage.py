@@ -121,6 +121,7 @@ class EchoStage:
         self._active = False
         self._active_blocks = 0
         self._far_blocks = 0  # with sound, ever
+        self._silent_blocks = 0  # since the last with sound
         self._wrong_blocks = 0  # for which the path is doubted yet
         self._volume = 1.0
         self._erle_db = 0.0
@@ -238,10 +239,14 @@ class EchoStage:
                 gate.open = 1.0
         (heard_powers, *_), (echo_powers, *_), (linear_powers, *_), _ = measured
         volume = self._volume
+        self._silent_blocks += 1
         if far_power > LEAST_FAR:
             self._follow(heard, far, changed)
             self._far_blocks += 1
-            self._volume = START_VOLUME if self._far_blocks <= START_BLOCKS else 1.0
+            self._silent_blocks = 0
+        starting = 0 < self._far_blocks <= START_BLOCKS
+        echoes = self._silent_blocks * BLOCK_SAMPLES <= frames_in(HANGOVER_MS, RATE_HZ)
+        self._volume = START_VOLUME if starting and echoes else 1.0
         after = [gate.open for gate in self._gates]
         late = self._delayed(linear)
         out = mix(late, cleaner, before, after)
