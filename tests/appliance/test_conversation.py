@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.appliance.run import Run, simulate
+from tests.appliance.run import Run, simulate, undisturbed
 
 pytestmark = pytest.mark.appliance
 
@@ -42,7 +42,7 @@ hold_ms = 1200
 
 @pytest.fixture(scope="module")
 def day(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return simulate(tmp_path_factory.mktemp("day"), DAY)
+    return undisturbed(lambda folder: simulate(folder, DAY), tmp_path_factory.mktemp("day"))
 
 
 def test_it_ran_to_the_end(day: Run) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.appliance.run import Run, simulate
+from tests.appliance.run import Run, simulate, undisturbed
 
 pytestmark = pytest.mark.appliance
 
@@ -34,7 +34,7 @@ voice = "en-us+m3"
 
 @pytest.fixture(scope="module")
 def talk(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return simulate(tmp_path_factory.mktemp("duplex"), ROOM)
+    return undisturbed(lambda folder: simulate(folder, ROOM), tmp_path_factory.mktemp("duplex"))
 
 
 def said(run: Run, text: str) -> float:

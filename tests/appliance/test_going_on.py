@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from device.simulator.wavfile import write_wav
-from tests.appliance.run import Run, simulate
+from tests.appliance.run import Run, simulate, undisturbed
 
 pytestmark = pytest.mark.appliance
 
@@ -40,18 +40,20 @@ delay_ms = 500
 
 @pytest.fixture(scope="module")
 def talk(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return simulate(
-        tmp_path_factory.mktemp("goes_on"),
-        scenario(24, "set a timer for", 'say = "ten minutes please"'),
-        DEVICE,
+    text = scenario(24, "set a timer for", 'say = "ten minutes please"')
+    return undisturbed(
+        lambda folder: simulate(folder, text, DEVICE), tmp_path_factory.mktemp("goes_on")
     )
 
 
 @pytest.fixture(scope="module")
 def cough(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("cough")
-    write_cough(folder / "cough.wav")
-    return simulate(folder, scenario(16, "what time is it", 'play = "cough.wav"'), DEVICE)
+    def run(folder: Path) -> Run:
+        folder.mkdir()
+        write_cough(folder / "cough.wav")
+        return simulate(folder, scenario(16, "what time is it", 'play = "cough.wav"'), DEVICE)
+
+    return undisturbed(run, tmp_path_factory.mktemp("cough"))
 
 
 def write_cough(path: Path) -> None:

@@ -5,12 +5,10 @@ The longer conversation, on every service: ``parlor simulate --demo --service al
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from device.cli.simulate_services import names
-from tests.appliance.run import Run, simulate
+from tests.appliance.run import Run, simulate, undisturbed
 
 pytestmark = pytest.mark.appliance
 
@@ -39,8 +37,11 @@ button = "action"
 
 @pytest.fixture(scope="module", params=[name for name in PICKED if name in names()])
 def talk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder: Path = tmp_path_factory.mktemp(request.param)
-    return simulate(folder, TALK, options=("--service", request.param))
+    options = ("--service", request.param)
+    return undisturbed(
+        lambda folder: simulate(folder, TALK, options=options),
+        tmp_path_factory.mktemp(request.param),
+    )
 
 
 def test_a_conversation_on_a_service(talk: Run) -> None:
