@@ -58,7 +58,7 @@ from device.hearing_factory import make_hearing, make_turn_judge, make_wake_engi
 from device.mailbox import Mailbox
 from device.metering import Metering
 from device.runtime import Runtime
-from device.session import OFFLINE, SessionFactory, capabilities, model_of
+from device.session import OFFLINE, SessionFactory, capabilities, model_of, services
 from device.session_keys import SessionKeys
 from device.voice.engines import create_synthesiser
 
@@ -99,7 +99,7 @@ class App:
         self._ear_retries = 0
         self._board = virtual_board(settings.board)
         self._timeline = make_timeline(
-            settings, self._board, lambda: self._settings.log.transcripts
+            settings, self._board, lambda: self._settings.log.transcripts, mask.mask
         )
         rates = capabilities(settings)
         rng = random.Random()
@@ -169,6 +169,7 @@ class App:
             microphone_s=lambda: self._link.counters.microphone_bytes / up_bytes_per_s,
             model_of=lambda name: model_of(settings, name),
             bytes_per_s=2 * rates.downlink_rate_hz,
+            services=services(settings),
         )
         self._metering.load()
         self._core = Appliance(

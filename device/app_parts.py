@@ -32,16 +32,19 @@ def virtual_board(board: BoardSettings) -> VirtualBoard | None:
 
 
 def make_timeline(
-    settings: Settings, board: VirtualBoard | None, transcripts: Callable[[], bool]
+    settings: Settings,
+    board: VirtualBoard | None,
+    transcripts: Callable[[], bool],
+    mask: Callable[[str], str],
 ) -> Timeline:
-    """To the journal, and wherever else the settings want it. ``transcripts``: may what was
-    said be logged now?"""
+    """To the journal, and wherever else the settings want it, without the secrets that ``mask``
+    knows. ``transcripts``: may what was said be logged now?"""
     timelines: list[Timeline] = [LogTimeline(transcripts)]
     if settings.log.timeline:
         timelines.append(JsonLinesTimeline(Path(settings.log.timeline)))
     if board is not None:
         timelines.append(board)
-    return TimelineFan(timelines)
+    return TimelineFan(timelines, mask)
 
 
 def make_panel(board: BoardSettings, virtual: VirtualBoard | None, post: Post) -> Panel:

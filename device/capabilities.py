@@ -20,15 +20,21 @@ class Capabilities:
     tells_turns: bool = True
     """It tells when it hears speech and takes a turn. Otherwise the first that is known of a
     turn that it ended is its answer, and until then it wants to hear the silence too."""
+    tells_ends: bool = True
+    """Of its replies. Otherwise its codec takes a pause for the end, or what it tells as the end
+    may be that of a part."""
     best_ends_turns: bool = False  #: where both can, it ends turns better than the device
     reads_history: bool = True  #: what was said before in the session counts for an answer
     answers_nonsense: bool = False  #: of what it did not understand it says so in its own words
-    says_on_request: bool = False  #: ``RequestReply`` has its own voice say what we ask for
+    says_on_request: bool = False
+    """Its own voice says what ``RequestReply`` asks for, at least the exact ``words``."""
     prefers: str = "echo_cancelled"  #: the uplink's sound: raw, echo_cancelled or cleaned
     resumes: bool = False  #: a session can be taken up again on another connection
     session_cap_s: float | None = None  #: it ends every session after so long
     parallel_sessions: bool = True  #: the next one may be opened before this one is closed
-    opens_within_s: float = 2.5  #: where that takes longer, something is wrong
+    opens_within_s: float = 2.5
+    """From one sign that its session is being made (``SessionOpening``) to the next, or until it
+    is open. Who gives no sign at all, or not soon, is taken for out of reach."""
     tells_usage: bool = False  #: tokens, seconds or a price come with each turn
 
     def device_ends_turns(self, turn_detection: str) -> bool:

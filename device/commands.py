@@ -279,9 +279,14 @@ class SendToolResult:
 
 @dataclass(frozen=True, slots=True)
 class RequestReply:
-    """Ask for a reply without a user turn (announcements); ``instructions`` override."""
+    """Ask for a reply without a user turn (announcements); ``instructions`` override.
+
+    ``words``: exactly these are to be spoken, and nothing else. ``instructions`` are then the
+    same as an order, for a service that is told in words what to say.
+    """
 
     instructions: str = ""
+    words: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

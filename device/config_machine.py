@@ -17,8 +17,9 @@ from device import secrets
 from device.audio.wakewords.models import WakeModel
 from device.config_rules import LANGUAGE, Finding, word_of
 from device.config_schema import Mistake, describe
+from device.config_services import known_services, service_lacks
 from device.errors import ModelError, SecretError
-from device.session import OFFLINE, access, key_settings, needs_key, services
+from device.session import OFFLINE, access, key_settings, needs_key
 from device.settings import LogSettings, ServiceSettings, Settings, WakeSettings
 
 
@@ -29,6 +30,7 @@ def machine_rules(settings: Settings, environ: Mapping[str, str]) -> list[Findin
         *_engine(settings.wake),
         *_timeline(settings.log),
         *_keys(settings, environ),
+        *service_lacks(settings),
         *_spoken_here(settings.service),
     ]
 
@@ -101,7 +103,7 @@ def _engine(wake: WakeSettings) -> Iterator[Finding]:
 
 def _keys(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Of each service that may serve and wants one, unless it is fetched when needed."""
-    for name in services(settings):
+    for name in known_services(settings):
         reached = access(settings, name)
         if not needs_key(settings, name) or reached.key_command or reached.key_url:
             continue

@@ -37,7 +37,7 @@ WHERE_SECRETS_GO = (
 )
 
 _SECRET_NAME = re.compile(
-    r"(^|_)(key|apikey|token|password|passwd|passphrase|secret|credentials?)$"
+    r"(^|_)(key|apikey|token|password|passwd|passphrase|secret|signature|credentials?)$"
 )
 _SECRET_VALUE = re.compile(r"^\s*(sk-|ek_|bearer\s)", re.IGNORECASE)
 #: A key in the middle of a text; so long that no word or language code is taken for one.
@@ -98,13 +98,15 @@ def word_of(word: str) -> str:
 def _addresses(settings: Settings) -> Iterator[Finding]:
     """Of every service: those with a hand-shake over HTTP begin with https."""
     service = settings.service
-    for name, known in SERVICES.items():
-        by_http = known.url.startswith("https")
-        schemes = ("https", "http") if by_http else ("wss", "ws")
+    for name in SERVICES:
         first = service.url if name == service.provider else ""
+        section = getattr(settings, name, None)
+        if not first and not (isinstance(section, Access) and (section.url or section.key_url)):
+            continue  # to know the service means to load its codec
+        by_http = SERVICES[name].url.startswith("https")
+        schemes = ("https", "http") if by_http else ("wss", "ws")
         if first and (mistake := judge_url(first, schemes)):
             yield "service.url", mistake
-        section = getattr(settings, name, None)
         if isinstance(section, Access):
             if section.url and (mistake := judge_url(section.url, schemes)):
                 yield f"{name}.url", mistake

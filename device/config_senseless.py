@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterator
 from device.config_cost import cost_senseless
 from device.config_rules import Finding, word_of
 from device.config_schema import Mistake
-from device.session import device_ends_turns
+from device.config_services import service_ignores
+from device.session import capabilities, device_ends_turns
 from device.settings import AudioSettings, Settings, TurnSettings, WakeSettings
 
 _BOUNDS = ("shortest_silence_ms", "longest_silence_ms")
@@ -32,6 +33,7 @@ def senseless(settings: Settings, written: Collection[str]) -> list[Finding]:
         *_channel(settings.audio, written),
         *_wake(settings),
         *_engine(settings.wake),
+        *service_ignores(settings, written),
         *cost_senseless(settings),
     ]
     return [(key, mistake) for key, mistake in found if key in written]
@@ -66,7 +68,9 @@ def _end_of_turn(settings: Settings) -> Iterator[Finding]:
             )
         return
     says = "has no effect: the service ends the turns ([service] turn_detection)"
-    hint = 'write turn_detection = "device" into [service], or leave this away'
+    hint = "leave this away"
+    if capabilities(settings).commits:
+        hint = f'write turn_detection = "device" into [service], or {hint}'
     if turn.smart_turn == "on":
         yield "turn.smart_turn", Mistake(says, hint)
     for name in _OF_THE_DEVICE:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from device.events_service import BudgetNeared as BudgetNeared
 from device.events_service import BudgetReached as BudgetReached
+from device.events_service import BudgetRestored as BudgetRestored
 from device.events_service import LineDrained as LineDrained
 from device.events_service import LinkClosed as LinkClosed
 from device.events_service import LinkFailed as LinkFailed
@@ -25,7 +26,10 @@ from device.events_service import ReplyTranscript as ReplyTranscript
 from device.events_service import ServiceSpeechStarted as ServiceSpeechStarted
 from device.events_service import ServiceSpeechStopped as ServiceSpeechStopped
 from device.events_service import ServiceTrouble as ServiceTrouble
+from device.events_service import ServiceWorking as ServiceWorking
 from device.events_service import SessionExpiring as SessionExpiring
+from device.events_service import SessionLeft as SessionLeft
+from device.events_service import SessionOpening as SessionOpening
 from device.events_service import SessionResumable as SessionResumable
 from device.events_service import SuccessorFailed as SuccessorFailed
 from device.events_service import SuccessorReady as SuccessorReady
@@ -269,6 +273,7 @@ Event = (
     | LinkOpened
     | LinkClosed
     | LinkFailed
+    | SessionOpening
     | SuccessorReady
     | SuccessorFailed
     | LineDrained
@@ -283,10 +288,13 @@ Event = (
     | ToolCalled
     | ReplyDone
     | ReplyInterrupted
+    | ServiceWorking
     | UsageReported
     | BudgetNeared
     | BudgetReached
+    | BudgetRestored
     | SessionExpiring
+    | SessionLeft
     | SessionResumable
     | ServiceTrouble
     | Tick

@@ -40,6 +40,14 @@ class LinkFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionOpening:
+    """The session is not open, and the service shows that it is being made (its queue moves).
+    It may take ``within_s`` until the next sign, or until it is open."""
+
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class SuccessorReady:
     """The session that was prepared to follow the one that is open is usable."""
 
@@ -157,6 +165,12 @@ class ReplyInterrupted:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceWorking:
+    """Nothing sounds, and the service is still at work on the reply that is awaited: it runs a
+    tool of its own, or thinks. Comes again while that goes on."""
+
+
+@dataclass(frozen=True, slots=True)
 class UsageReported:
     """What the service says was used since it last said so: tokens by kind, seconds that are
     billed, and a price in US dollars where it tells one. ``text_in`` and ``audio_in`` include
@@ -172,6 +186,7 @@ class UsageReported:
     seconds: float = 0.0
     cost_usd: float | None = None
     model: str = ""  #: which was used, where that is another than the session's
+    service: str = ""  #: whose session it was, where that has ended meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +198,23 @@ class BudgetNeared:
 
 @dataclass(frozen=True, slots=True)
 class BudgetReached:
-    """All of it is: the session is to be ended politely, and no other one that costs begun."""
+    """All of it is: the session is to be ended politely. ``free``: the configured services that
+    cost nothing; ``lasting``: until :class:`BudgetRestored` no other one is to be opened."""
 
     detail: str
+    free: tuple[str, ...] = ()
+    lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRestored:
+    """Services may cost something again: another day has begun, or the limit was raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLeft:
+    """The session that was open is given up for another service's. For who counts; the core
+    has ordered it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,13 +140,15 @@ def _closeness(price: Price) -> tuple[bool, int]:
 
 def cost_of(price: Price | None, usage: UsageReported) -> float | None:
     """US dollars of one report by ``price``, or None where a kind that was used has no price.
-    Where only time has a price, the service bills by time, and tokens cost nothing. Input from
-    the cache that has no price of its own costs what other input does: services without such a
-    price charge it so. A price that the service itself told is not looked at."""
+    Where only time has a price and the report tells one, or only sound, whose time is known here,
+    the service bills by that, and tokens cost nothing. Input from the cache that has no price of
+    its own costs what other input does: services without such a price charge it so. A price that
+    the service itself told is not looked at."""
     cached_text = min(usage.cached_text_in, usage.text_in)
     cached_audio = min(usage.cached_audio_in, usage.audio_in)
     usd: Mapping[str, float] = price.usd if price else {}
-    if usd and usd.keys() <= {MINUTE, AUDIO_MINUTE}:
+    by_time = usd.keys() <= {MINUTE, AUDIO_MINUTE} and (usage.seconds > 0 or AUDIO_MINUTE in usd)
+    if by_time:
         usd = {**dict.fromkeys(KINDS, 0.0), **usd}
     used = (
         (usage.text_in - cached_text, usd.get("text_in"), 1e6),

@@ -54,12 +54,14 @@ from device.commands import (
 from device.core.appliance import Appliance
 from device.events import (
     Event,
+    LinkOpened,
     PhraseAudio,
     ReplyAudio,
     ReplyAudioReceived,
     ReplyStarted,
     ServiceSpeechStarted,
     ServiceSpeechStopped,
+    SessionLeft,
     SessionResumable,
     Tick,
     TurnCommitted,
@@ -175,8 +177,8 @@ class Runtime:
 
     def handle(self, event: Event) -> None:
         """One event, start to end. An error in it is logged and ends only this event."""
+        self._tell_watcher(event)
         try:
-            self._watch(event)
             if isinstance(event, UplinkAudio):
                 if not (self._stops and self._stops[0]):
                     self._link.send(AppendAudio(event.pcm))
@@ -186,6 +188,8 @@ class Runtime:
                 self._take_phrase(event)
             elif isinstance(event, SessionResumable):
                 self._sessions.resumable(event.handle)
+            elif isinstance(event, SessionLeft):
+                pass  # the core has ordered it
             else:
                 self._decide(event)
         except Exception:  # the mailbox must outlive a bug in one event's handling
@@ -195,6 +199,13 @@ class Runtime:
                 self._clock.monotonic(),
                 {"kind": "internal", "detail": f"while handling {type(event).__name__}"},
             )
+
+    def _tell_watcher(self, event: Event) -> None:
+        """Whatever befalls who only counts, the core is told of the event."""
+        try:
+            self._watch(event)
+        except Exception:
+            log.exception("internal error while counting %s", type(event).__name__)
 
     def _start_uplink(self, command: StartUplink) -> None:
         self._undecided = False
@@ -213,6 +224,8 @@ class Runtime:
             # It lay in the mailbox when the turn ended. Nothing of a later turn has been
             # sent yet: the ear has not even stopped.
             return
+        if isinstance(event, LinkOpened):
+            self._item_ms.clear()  # another session may give its items the same names
         commands = self._core.handle(event, self._clock.monotonic(), self._clock.wall())
         if isinstance(event, ReplyStarted) and self._core.wants_reply(event.reply_id):
             # Bound to the epoch of now: a later cut makes all of this reply stale.

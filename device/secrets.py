@@ -91,6 +91,23 @@ def load_key(
     )
 
 
+def load_secret(name: str, file: str, section: str, environ: Mapping[str, str]) -> Secret:
+    """The second half of a key that has two: the systemd credential ``name``, else what stands
+    in ``file``; empty where neither is set. Raises SecretError, which blames ``section``."""
+    if not name:
+        return read_key(Path(file), f"{section}.secret_file") if file else Secret("")
+    where = ServiceSettings(provider=section, key_name=name, key_file=file)
+    try:
+        return load_key(where, environ)
+    except SecretError as error:
+        raise SecretError(
+            f"no API secret for {section}: neither a credential nor a file has one",
+            key=f"{section}.secret_name",
+            hint=f"put it alone into {INSTALLED / name}, mode 600, owner root, or name a file "
+            f"with {section}.secret_file",
+        ) from error
+
+
 def read_key(path: Path, key: str) -> Secret:
     """The one line in ``path``; ``key`` is the setting to blame. Raises SecretError."""
     try:

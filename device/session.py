@@ -13,7 +13,9 @@ from device.errors import SecretError, ServiceError
 from device.events import ErrorKind
 from device.providers import capabilities_of, create_codec, service_of
 from device.providers.base import Codec, Said, SessionSpec, ToolSpec
-from device.secrets import Secret, load_key
+from device.providers.faults import secrets_in
+from device.secrets import Secret, load_key, load_secret
+from device.session_tools import tool_keys
 from device.settings import ServiceSettings, Settings
 from device.settings_services import Access
 
@@ -128,6 +130,8 @@ class SessionFactory:
         url, key = self._url(reached), self._key()
         if key.startswith(("wss://", "ws://")):  # signed: it is all that is needed
             url, key = key, ""
+        for secret in secrets_in(url):
+            self._register_secret(Secret(secret))
         return create_codec(
             name,
             SessionSpec(
@@ -144,9 +148,15 @@ class SessionFactory:
                 vad_prefix_ms=service.vad_prefix_ms,
                 vad_silence_ms=service.vad_silence_ms,
                 reply_timeout_s=service.reply_timeout_s,
+                longest_work_s=service.longest_work_s,
                 tools=tuple(ToolSpec(t.name, t.description, t.schema) for t in TOOLS),
                 options=options,
-                secret=self._second_secret(str(options.get("secret_name", ""))),
+                secret=self._second_secret(options),
+                tool_keys=tool_keys(
+                    options.get("mcp_key_files", ()),
+                    f"{service_of(name).options_of or name}.mcp_key_files",
+                    self._register_secret,
+                ),
                 history=history,
                 # Of a conversation that is over none is taken up again.
                 resume=self._resume.get(name, "") if history else "",
@@ -176,10 +186,9 @@ class SessionFactory:
         self._register_secret(key)
         return key.reveal()
 
-    def _second_secret(self, name: str) -> str:
-        if not name:
-            return ""
-        where = dataclasses.replace(self._settings.service, key_name=name, key_file="")
-        secret = load_key(where, self._environ)
-        self._register_secret(secret)
+    def _second_secret(self, options: Mapping[str, object]) -> str:
+        name, file = (str(options.get(f"secret_{what}", "")) for what in ("name", "file"))
+        secret = load_secret(name, file, self.service, self._environ)
+        if secret:
+            self._register_secret(secret)
         return secret.reveal()

@@ -11,6 +11,7 @@ from device.ports import Clock
 from device.secrets import Secret
 from device.session import access
 from device.settings import Settings
+from device.settings_services import Access
 
 
 class SessionKeys:
@@ -50,6 +51,10 @@ class SessionKeys:
         for source in self._sources.values():
             await source.close()
 
+    def _own(self, name: str) -> Access:
+        section = getattr(self._settings, name, None)
+        return section if isinstance(section, Access) else Access()
+
     def _source(self, name: str) -> KeySource | None:
         fetch = self._fetch(name)
         return None if fetch is None else KeySource(fetch, self._register, self._clock)
@@ -59,7 +64,9 @@ class SessionKeys:
         if reached.key_command:
             return CommandFetch(reached.key_command, self._environ, f"{name}.key_command")
         if reached.key_url:
-            bearer = Path(reached.key_file) if reached.key_file else None
+            # What the address knows the device by; never the key of [service], which lasts.
+            own = self._own(name).key_file
+            bearer = Path(own) if own else None
             setting = f"{name}.key_url"
             return EndpointFetch(
                 reached.key_url, setting, bearer_file=bearer, bearer_setting=f"{name}.key_file"

@@ -292,7 +292,8 @@ class PhrasesSettings:
     )
     moment: str = setting(
         "One moment.",
-        "turn.slow_reply = phrase; an empty text here or below is not said",
+        "turn.slow_reply = phrase, or a service that is slow to open; an empty text here or below "
+        "is not said",
         live=True,
     )
     still_working: str = setting("I am still working on it.", "the same, repeated", live=True)
@@ -321,6 +322,11 @@ class PhrasesSettings:
     no_budget: str = setting(
         "I have used up what I may spend. Please ask me again later.",
         "a limit of [cost] is reached",
+        live=True,
+    )
+    say_again: str = setting(
+        "The connection broke off. Please say that again.",
+        "it broke off with what you said, which the device itself does not have any more",
         live=True,
     )
     not_understood: str = setting(

@@ -30,6 +30,19 @@ PROVIDERS = (
 """Names of the services, as they are configured; each but the first has a section of its own."""
 
 
+CONNECT = ("on_wake", "keep", "always")
+"""When a session is open: while it is needed, for a while longer, or all the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """When sessions of one service are open. ``connect`` is one of :data:`CONNECT`;
+    ``idle_close_s`` after a conversation they are closed, with "keep"."""
+
+    connect: str
+    idle_close_s: float
+
+
 @dataclass(frozen=True)
 class ServiceSettings:
     provider: str = setting("offline", "the speech-to-speech service", choices=PROVIDERS)
@@ -48,14 +61,16 @@ class ServiceSettings:
     language: str = setting("en", "language people speak, ISO 639-1", live=False)
     turn_detection: str = setting(
         "auto",
-        "who ends the user's turn: device (alike on every service, learns the speaker's pauses), "
+        "who ends the user's turn: device (alike wherever it can, learns the speaker's pauses), "
         "service, or auto (the device; on the offline service that service, which is here, too)",
         choices=("auto", "device", "service"),
     )
     key_name: str = setting("service_key", "name of the systemd credential that holds the API key")
     key_file: str = setting("", "file that holds the API key, readable by parlor only")
     transcription_model: str = setting(
-        "gpt-transcribe", "model for the user's transcript; empty: none"
+        "gpt-transcribe",
+        "model for the user's transcript (on Azure a deployment, which is yours to name); empty: "
+        "none",
     )
     noise_reduction: str = setting(
         "far_field", "service-side noise reduction", choices=("far_field", "near_field", "off")
@@ -69,12 +84,20 @@ class ServiceSettings:
     reply_timeout_s: float = setting(
         15.0, "no sign of a reply for this long is an error", low=2, high=120
     )
+    longest_work_s: float = setting(
+        60.0,
+        "a service that says that it is still at work (a tool server is asked, or a session is "
+        "made) is waited for so long, without a sound",
+        low=5,
+        high=600,
+    )
     connect: str = setting(
         "keep",
         "the session is opened when somebody speaks to the device and kept for idle_close_s "
         "(keep) or not at all (on_wake) after the conversation; or it is there always, which "
-        "answers soonest and costs most where time is billed",
-        choices=("on_wake", "keep", "always"),
+        "answers soonest and costs most where time is billed; `parlor cost` shows what each means; "
+        "a service's own section may say otherwise",
+        choices=CONNECT,
     )
     idle_close_s: float = setting(
         60.0, 'with connect = "keep": so long after a conversation', low=0, high=3600
@@ -103,6 +126,21 @@ class Access:
         "HTTPS address of yours that answers a POST with such a key, instead of key_command; what "
         "it knows this device by stands in key_file",
     )
+    connect: str = setting(
+        "",
+        "when its session is open; empty: as service.connect says",
+        choices=("", *CONNECT),
+    )
+    idle_close_s: float = setting(
+        -1.0, 'with connect = "keep"; -1: service.idle_close_s', low=-1, high=3600
+    )
+
+
+def connecting(common: ServiceSettings, section: object) -> Connecting:
+    """As ``section``, that of the service, says, else as ``[service]`` does."""
+    own = section if isinstance(section, Access) else Access()
+    kept_s = common.idle_close_s if own.idle_close_s < 0 else own.idle_close_s
+    return Connecting(own.connect or common.connect, kept_s)
 
 
 @dataclass(frozen=True)
@@ -139,6 +177,14 @@ class OpenAIRealtimeSettings(Access):
     mcp_servers: tuple[str, ...] = setting(
         (), 'tool servers that the service asks itself: ["label: https://address"]'
     )
+    mcp_key_files: tuple[str, ...] = setting(
+        (),
+        'files with what those servers know the device by: ["label: /path"] with a token, '
+        '["label Header: /path"] with what stands in that header',
+    )
+    mcp_tools: tuple[str, ...] = setting(
+        (), 'tools of theirs that are offered: ["label.tool"]; of a server without any: all'
+    )
     mcp_approval: str = setting(
         "never",
         "calls of those servers: never ask (they may), or always refuse those not in mcp_allowed",
@@ -171,13 +217,23 @@ class AzureVoiceLiveSettings(Access):
 class OpenAILiveSettings(Access):
     delegation: bool = setting(True, "let the model ask the device's tools")
     delegation_model: str = setting("", "the model that uses them; empty: gpt-5.5")
+    silence_db: float = setting(
+        -50.0, "what is fainter is silence of the service, of full scale", low=-90, high=-20
+    )
 
 
 @dataclass(frozen=True)
-class WiroSettings(Access):
+class WiroAccess(Access):
     secret_name: str = setting(
-        "", "systemd credential with the API secret, for projects with signatures; empty: none"
+        "",
+        "systemd credential with the API secret, for projects with signatures; the unit knows "
+        '"wiro_secret", which stands in /etc/parlor/wiro_secret; empty: none',
     )
+    secret_file: str = setting("", "file that holds the API secret, where there is no credential")
+
+
+@dataclass(frozen=True)
+class WiroSettings(WiroAccess):
     socket_url: str = setting(
         "",
         "where sessions are held; empty: wss://socket.wiro.ai/v1",
@@ -194,8 +250,15 @@ class WiroSettings(Access):
         0, "ElevenLabs models end a session after so long; 0: theirs", low=0, high=7200
     )
     speed: float = setting(0.0, "of the voice; 0: the model's", low=0, high=2)
-    stability: float = setting(0.0, "of the voice; 0: the model's", low=0, high=1)
-    similarity_boost: float = setting(0.0, "of the voice; 0: the model's", low=0, high=1)
+    stability: float = setting(
+        -1.0, "of the voice of ElevenLabs models; -1: theirs", low=-1, high=1
+    )
+    similarity_boost: float = setting(
+        -1.0, "to the voice of ElevenLabs models; -1: theirs", low=-1, high=1
+    )
+    end_call: bool = setting(
+        False, "ElevenLabs models: may end the session when the conversation seems over"
+    )
     optimize_streaming_latency: str = setting(
         "",
         "ElevenLabs models: speech sooner, at some cost of its quality",
@@ -209,7 +272,7 @@ class WiroSettings(Access):
 
 
 @dataclass(frozen=True)
-class WiroAgentSettings(Access):
+class WiroAgentSettings(WiroAccess):
     agent: str = setting("", "useragentguid of the agent")
     chunk_ms: int = setting(200, "microphone audio in one message", low=20, high=400)
 
@@ -225,6 +288,23 @@ class ElevenLabsSettings(Access):
     override_language: bool = setting(False, "send the language; the agent must allow it")
     override_first_message: bool = setting(
         False, "ask the agent to say nothing first; the agent must allow it"
+    )
+    override_events: bool = setting(
+        False, "ask for the client events that parlor needs; the agent must allow it"
+    )
+    llm: str = setting("", "another model than the agent's; the agent must allow it")
+    keywords: tuple[str, ...] = setting((), "names that may be said; the agent must allow it")
+    stability: float = setting(
+        -1.0, "of the voice; -1: the agent's; the agent must allow it", low=-1, high=1
+    )
+    similarity_boost: float = setting(
+        -1.0, "of the voice; -1: the agent's; the agent must allow it", low=-1, high=1
+    )
+    speed: float = setting(
+        0.0, "of the voice; 0: the agent's; the agent must allow it", low=0, high=2
+    )
+    dynamic_variables: tuple[str, ...] = setting(
+        (), 'values of the variables in the agent\'s prompt: ["name: value"]'
     )
     environment: str = setting("", "of the agent")
     user_id: str = setting("", "a stable name of this device's users, without meaning")
@@ -260,7 +340,11 @@ class DeepgramSettings(Access):
 @dataclass(frozen=True)
 class CartesiaSettings(Access):
     agent_id: str = setting("", "the Line agent")
-    api_version: str = setting("2025-04-16", "sent with the hand-shake")
+    api_version: str = setting(
+        "2025-04-16",
+        "sent with the hand-shake; it also tells which address is meant: before 2026-08-14 the "
+        "key must be an access token (key_url, key_command), from then on an API key",
+    )
     rate_hz: int = setting(24000, "of the audio, both ways", choices=(16000, 24000, 44100))
 
 

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import TextIO
 
+from device.providers.faults import secrets_in
 from device.secrets import Secret
 
 _LIKELY = re.compile(
@@ -36,8 +37,11 @@ class MaskSecrets(logging.Filter):
         self._order: tuple[str, ...] = ()  # as they came
 
     def register(self, secret: Secret) -> None:
-        """From now on this value appears in no line."""
-        value = secret.reveal()
+        """From now on this value appears in no line, nor what is secret in a signed address."""
+        for value in (secret.reveal(), *secrets_in(secret.reveal())):
+            self._register(value)
+
+    def _register(self, value: str) -> None:
         if len(value) >= _SHORTEST and value not in self._known:
             # Short-lived keys come for ever; the oldest have expired long since.
             self._order = (*self._order, value)[-MOST_KNOWN:]

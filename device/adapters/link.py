@@ -7,7 +7,8 @@ that was open and is lost is *not* reopened by itself: its history is gone, so t
 core decides (it calls `open` again). Only the audio of a turn that the service had not
 taken is kept for the next session (``link_queue.py``), until `close` or it is taken back.
 If the lost session was short-lived, that `open` waits its back-off first; a further
-`open` while waiting tries at once.
+`open` while waiting tries at once, and so does a network that comes back. While audio
+waits to be sent the back-off stays short.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from random import Random
 from typing import Any
 
 from device.adapters.link_errors import Ending, explain
+from device.adapters.link_network import Stop, Watch, watch_network
 from device.adapters.link_queue import LinkQueue
 from device.adapters.link_session import Session
 from device.adapters.link_threads import in_daemon_thread
@@ -28,7 +30,14 @@ from device.adapters.link_tuning import LinkCounters, LinkTuning
 from device.commands import AbandonTurn, ClearInput, ServiceCommand
 from device.core.reconnect import Backoff
 from device.errors import ParlorError
-from device.events import ErrorKind, LinkClosed, LinkFailed, SuccessorFailed, SuccessorReady
+from device.events import (
+    ErrorKind,
+    LinkClosed,
+    LinkFailed,
+    SessionLeft,
+    SuccessorFailed,
+    SuccessorReady,
+)
 from device.ports import Clock, Post
 from device.providers.base import Codec
 from device.settings import ServiceSettings
@@ -58,9 +67,11 @@ class WebSocketLink:
         tuning: LinkTuning | None = None,
         service: Callable[[], str] = str,
         prepare: Callable[[], Awaitable[None]] | None = None,
+        network: Watch = watch_network,
     ) -> None:
         """``service`` names the one whose codecs are made now. ``prepare`` is awaited before
-        each is made; what it raises ends the attempt as what the factory raises does."""
+        each is made; what it raises ends the attempt as what the factory raises does.
+        ``network`` is told whom to call when it came back."""
         self._codec_factory = codec_factory
         self._post = post
         self._clock = clock
@@ -71,6 +82,8 @@ class WebSocketLink:
         self._backoff = Backoff(self._tuning.backoff_base_s, self._tuning.backoff_cap_s, rng)
         self._rates = uplink_rate_hz, downlink_rate_hz
         self._service, self._prepare = service, prepare
+        self._network = network
+        self._unwatch: Stop | None = None
         self._bytes_per_s = 2 * uplink_rate_hz
         self._backlog = LinkQueue(round(self._tuning.uplink_queue_s * self._bytes_per_s))
         self._shedding = False
@@ -101,6 +114,8 @@ class WebSocketLink:
         if self._stopped:
             return
         self._wanted = True
+        if self._unwatch is None:
+            self._unwatch = self._network(self._on_network)
         if self._runner is not None:
             self._retry_now.set()
             if self._session is not None:
@@ -111,6 +126,13 @@ class WebSocketLink:
         self._retry_now.clear()
         self._runner = self._start(self._run())
 
+    def _on_network(self) -> None:
+        """An attempt that waits need not wait longer; a session may be dead, or live again."""
+        self._backoff.reset()
+        self._retry_now.set()
+        if self._session is not None:
+            self._session.probe()
+
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         runner = asyncio.get_running_loop().create_task(work, name="link")
         self._runners.add(runner)
@@ -119,13 +141,15 @@ class WebSocketLink:
 
     def switch(self) -> None:
         """Give up the attempt or session under way and open one anew, with whatever codec is
-        made now. Nothing is posted of the old one; what was kept of a turn goes to the new."""
+        made now. Nothing is posted of the old one but that it is left; what was kept of a turn
+        goes to the new."""
         if self._stopped:
             return
         self._drop_successor()
         runner, session = self._runner, self._session
         self._runner = self._session = None
         if session is not None and session.ready:
+            self._post(SessionLeft())
             self.counters.audio_dropped_bytes += self._backlog.rewind()
         if session is not None:
             session.finish("another service takes over")
@@ -136,7 +160,10 @@ class WebSocketLink:
         self.open()
 
     def prepare_successor(self) -> None:
-        """Open the next session beside the one that is open."""
+        """Open the next session beside the one that is open; in place of one that stands by,
+        which was told less than is to be told now."""
+        if self._successor is not None:
+            self._drop_successor()
         if self.is_open and self._successor_runner is None:
             self._successor_runner = self._start(self._succeed())
 
@@ -216,6 +243,9 @@ class WebSocketLink:
         """Close, and wait until every task is gone (at most about two close time-outs)."""
         self._stopped = True
         self.close("shutting down")
+        if self._unwatch is not None:
+            self._unwatch()
+            self._unwatch = None
         runners = list(self._runners)
         if runners:
             _, late = await asyncio.wait(runners, timeout=2 * self._tuning.close_timeout_s)
@@ -247,7 +277,7 @@ class WebSocketLink:
                 self._on_lost(ending, self._clock.monotonic() - opened_at)
                 return
             kind = ending.kind or ErrorKind.SERVICE
-            delay_s = self._tuning.slow_retry_s if kind in _SLOW else self._backoff.next_delay()
+            delay_s = self._tuning.slow_retry_s if kind in _SLOW else self._next_delay()
             retry_at = self._clock.monotonic() + delay_s
             # Cleared before the post, whose receiver may ask for an attempt at once.
             self._retry_now.clear()
@@ -324,9 +354,14 @@ class WebSocketLink:
         if lasted_s >= self._tuning.stable_s:
             self._backoff.reset()
         else:
-            self._cooldown_s = self._backoff.next_delay()
+            self._cooldown_s = self._next_delay()
         # Even an orderly end was not asked for by us.
         self._post(LinkClosed(ending.reason, ending.kind or ErrorKind.SERVICE, ending.cause))
+
+    def _next_delay(self) -> float:
+        if self._backlog.audio_bytes:
+            return self._backoff.next_delay(self._tuning.hurried_backoff_s)
+        return self._backoff.next_delay()
 
     async def _pause(self, seconds: float) -> None:
         if seconds <= 0:

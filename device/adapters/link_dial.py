@@ -24,6 +24,9 @@ _wire_logger.setLevel(logging.WARNING)
 
 #: RFC 8305, "Happy Eyeballs": the next address gets its chance after this long.
 STAGGER_S = 0.25
+#: A look-up or a first packet that the network swallowed is sent again only after seconds, and
+#: a network that is back would be noticed as late: another try is begun beside it.
+AGAIN_S = 1.0
 #: Messages that may wait unread; each may be as big as the limit allows.
 READ_AHEAD = 8
 
@@ -109,7 +112,25 @@ async def dial(
 
 
 async def _connect_tcp(target: Target) -> socket.socket:
-    """A connected, non-blocking socket: the first address that answers."""
+    """A connected, non-blocking socket: of the first try that succeeds."""
+    running = {asyncio.create_task(_try_tcp(target))}
+    try:
+        while True:
+            done, running = await asyncio.wait(
+                running, timeout=AGAIN_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                running.add(asyncio.create_task(_try_tcp(target)))
+            for task in done:
+                if task.exception() is None or not running:
+                    running |= done - {task}
+                    return task.result()
+    finally:
+        await _discard(running)
+
+
+async def _try_tcp(target: Target) -> socket.socket:
+    """The first address that answers."""
 
     def look_up() -> list[Address]:
         found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)

@@ -15,6 +15,7 @@ from websockets.exceptions import (
 )
 
 from device.adapters.key_fetch import KeyFetchError
+from device.adapters.link_portal import LogInFirstError
 from device.errors import ConfigError, ParlorError, SecretError, ServiceError
 from device.events import Cause, ErrorKind
 
@@ -60,6 +61,8 @@ def explain(error: BaseException, where: str, waited_s: float) -> Ending:
             return Ending(words, ErrorKind.NETWORK, Cause.NO_NETWORK)
         case ConnectionRefusedError():
             return Ending(f"{where} refused the connection: nothing listens", ErrorKind.NETWORK)
+        case LogInFirstError():
+            return Ending(str(error), ErrorKind.NETWORK, Cause.LOG_IN)
         case OSError():
             why = Cause.NO_NETWORK if error.errno in _NO_ROUTE else Cause.UNKNOWN
             return Ending(_os_error(error, where), ErrorKind.NETWORK, why)

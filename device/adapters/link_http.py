@@ -11,10 +11,25 @@ import ssl
 from urllib.parse import urlsplit
 
 from device.adapters.link_dial import target_of
+from device.adapters.link_portal import LogInFirstError, asks_for_log_in
 from device.providers.base import HttpRequest
 
 #: A hand-shake's answer is a token and an address; more is not read.
 ANSWER_LIMIT = 1024 * 1024
+
+
+def ask(
+    request: HttpRequest, timeout_s: float, context: ssl.SSLContext | None
+) -> tuple[int, bytes]:
+    """As `perform`, of a service somewhere on the network.
+
+    Raises:
+        LogInFirstError: the network itself has answered.
+    """
+    status, body, headers = _perform(request, timeout_s, context)
+    if words := asks_for_log_in(request.url, status, headers):
+        raise LogInFirstError(words)
+    return status, body
 
 
 def perform(
@@ -26,6 +41,12 @@ def perform(
         OSError, http.client.HTTPException: no answer.
         ValueError: the address is none.
     """
+    return _perform(request, timeout_s, context)[:2]
+
+
+def _perform(
+    request: HttpRequest, timeout_s: float, context: ssl.SSLContext | None
+) -> tuple[int, bytes, dict[str, str]]:
     target = target_of(request.url)
     connection: http.client.HTTPConnection
     if target.secure:
@@ -41,6 +62,6 @@ def perform(
         body, headers = request.body or None, dict(request.headers)
         connection.request(request.method, path, body=body, headers=headers)
         answer = connection.getresponse()
-        return answer.status, answer.read(ANSWER_LIMIT)
+        return answer.status, answer.read(ANSWER_LIMIT), dict(answer.getheaders())
     finally:
         connection.close()

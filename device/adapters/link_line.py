@@ -7,12 +7,16 @@ all that the other side had written before it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from websockets.exceptions import ConnectionClosed
 
 from device.adapters.link_dial import Connection
 from device.adapters.link_tuning import LinkTuning
+from device.providers.base import Connect
+
+log = logging.getLogger(__name__)
 
 #: A probe looks this often, so that a loop that was busy for most of it has time to read.
 _PROBE_STEPS = 5
@@ -21,13 +25,14 @@ _PROBE_STEPS = 5
 class Line:
     """One connection, with one reader, who takes a message only when done with the last.
 
-    ``pings``: the other side answers them.
+    ``wanted`` tells what the other side is like.
     """
 
-    def __init__(self, connection: Connection, tuning: LinkTuning, *, pings: bool) -> None:
+    def __init__(self, connection: Connection, tuning: LinkTuning, wanted: Connect) -> None:
         self._connection = connection
         self._tuning = tuning
-        self._pings = pings
+        self._pings = wanted.pings
+        self._endless = wanted.endless
         self._messages = 0
         self._caught_up = asyncio.Event()  # all that has come was dealt with
 
@@ -49,7 +54,9 @@ class Line:
 
         What the other side has decided to say, but not written yet because the line is full,
         comes after a pong. So a ping is sent until one finds the line empty, without a message
-        before its pong. Where pings are not answered only time can be given.
+        before its pong. Who sends without end, but no faster than it is heard, leaves no such
+        moment, and has nothing that waits for long: there one round trip is all that can be
+        asked for. Where pings are not answered only time can be given.
         """
         if not self._pings:
             await asyncio.sleep(self._tuning.blind_fence_s)
@@ -61,7 +68,7 @@ class Line:
                 # What came before the pong has woken the reader before us; it may be at work.
                 while not self._caught_up.is_set():
                     await self._caught_up.wait()
-                if self._messages == before:
+                if self._endless or self._messages == before:
                     return True
         except ConnectionClosed:
             return False  # the reader says why
@@ -92,6 +99,16 @@ class Line:
             if self._connection.heard_at > asked_at:
                 return True
         return False
+
+    async def close(self, writer: asyncio.Task[None] | None, where: str) -> None:
+        """When ``writer`` has written what is left: the closing hand-shake. Bounded in time."""
+        try:
+            async with asyncio.timeout(self._tuning.close_timeout_s):
+                if writer is not None:
+                    await asyncio.wait({writer})
+                await self._connection.close()
+        except TimeoutError:
+            log.debug("%s did not close in time", where)
 
     @property
     def silent_for_s(self) -> float:

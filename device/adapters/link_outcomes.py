@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from device.adapters.link_errors import Ending
+from device.adapters.link_portal import asks_for_log_in
 from device.events import Cause, ErrorKind
 from device.providers.base import Codec, Disconnect, Output
 
 #: HTTP 525 and 526: a gateway (Cloudflare's numbers) reached the service, but their
 #: TLS failed, or the service's certificate is not valid.
 TLS_BEHIND_GATEWAY = frozenset({525, 526})
-#: RFC 6585: network authentication required.
-LOG_IN_FIRST = frozenset({511})
 
 
-def of_failed_dial(error: Exception, codec: Codec, now: float) -> list[Output] | Ending | None:
-    """What the codec makes of an HTTP answer in place of a WebSocket; None: it was none."""
-    # A redirect, which is not followed, arrives as the cause of a ValueError.
-    status = error if isinstance(error, InvalidStatus) else error.__cause__
+def of_failed_dial(
+    error: Exception, codec: Codec, now: float, url: str = ""
+) -> list[Output] | Ending | None:
+    """What the codec makes of an HTTP answer in place of a WebSocket; None: it was none.
+    ``url``: what was dialled."""
+    # A redirect, which is not followed, arrives as the cause of a ValueError; one that leads to
+    # no WebSocket is what was under way when its address was refused.
+    status = error if isinstance(error, InvalidStatus) else error.__cause__ or error.__context__
     if isinstance(status, InvalidStatus):
         answer = status.response
-        if answer.status_code in LOG_IN_FIRST:
-            words = f"this network wants somebody to log in first (HTTP {answer.status_code})"
+        headers = dict((answer.headers or Headers()).raw_items())
+        if words := asks_for_log_in(url, answer.status_code, headers):
             return Ending(words, ErrorKind.NETWORK, Cause.LOG_IN)
         outputs = codec.refused(answer.status_code, bytes(answer.body or b""), now)
         if answer.status_code not in TLS_BEHIND_GATEWAY:

@@ -6,7 +6,6 @@ Loop thread only. Every task that is started here is awaited before `run` return
 from __future__ import annotations
 
 import asyncio
-import http.client
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -16,17 +15,24 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 
-from device.adapters import link_http
 from device.adapters.link_dial import Connection, SslContext, dial, target_of
 from device.adapters.link_errors import Ending, explain
 from device.adapters.link_line import Line
 from device.adapters.link_outcomes import of_closed, of_failed_dial
 from device.adapters.link_queue import LinkQueue
 from device.adapters.link_rates import Rates
-from device.adapters.link_threads import in_daemon_thread
+from device.adapters.link_requests import ask
 from device.adapters.link_tuning import LinkCounters, LinkTuning
 from device.commands import AppendAudio, ServiceCommand
-from device.events import Cause, ErrorKind, Event, LineDrained, LinkOpened, TurnCommitted
+from device.events import (
+    Cause,
+    ErrorKind,
+    Event,
+    LineDrained,
+    LinkOpened,
+    TurnCommitted,
+    UsageReported,
+)
 from device.ports import Clock, Post
 from device.providers.base import (
     AskFence,
@@ -82,7 +88,7 @@ class Session:
         self._opening: LinkOpened | None = None  # held back while standing by
         self.opened_at: float | None = None  #: when LinkOpened was posted
         self._ready = False
-        self._silenced = False  # we have said LinkClosed: nothing more is posted
+        self._silenced = False  # we have said LinkClosed: nothing more is posted but its cost
         self._connection: Connection | None = None
         self._line: Line | None = None
         self._where = "the service"
@@ -92,6 +98,7 @@ class Session:
         self._ending: Ending | None = None
         self._ended = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._parting: set[asyncio.Task[None]] = set()  # asked when leaving, and to be done first
         self._writer: asyncio.Task[None] | None = None
         self._probe: asyncio.Task[None] | None = None
         self._pings = True
@@ -155,15 +162,18 @@ class Session:
             self._perform(self._codec.command(one, self._now()))
 
     def finish(self, reason: str) -> None:
-        """End in an orderly way, within the close time-out; posts nothing more."""
+        """End in an orderly way, for a bounded time; posts nothing more but what it costs."""
         self._silenced = True
         self._perform(self._codec.finish(reason, self._now()))
-        if self._ending is None:  # a farewell is to be answered
-            self._start(self._give_up_after(self._tuning.close_timeout_s, reason), "farewell")
+        if self._ending is None:  # a farewell is to be answered, or what began it
+            tuning, waits = self._tuning, self._connection is not None
+            patience_s = tuning.close_timeout_s if waits else tuning.parting_s
+            self._start(self._give_up_after(patience_s, reason), "farewell")
 
     # --- performing what the codec says --------------------------------------------
 
     def _perform(self, outputs: list[Output]) -> None:
+        asked: set[asyncio.Task[None]] = set()
         for output in outputs:
             match output:
                 case Emit(event):
@@ -177,15 +187,18 @@ class Session:
                 case Connect():
                     self._start(self._connect(output), "connect")
                 case HttpRequest():
-                    self._start(self._ask_http(output), "http")
+                    asked.add(self._start(self._ask_http(output), "http"))
                 case Note(text):
                     log.warning("service: %s", text)
                 case Disconnect(reason, kind):
+                    self._parting |= asked
                     self._end(Ending(reason, kind))
         self._arm_timer()
 
     def _emit(self, event: Event) -> None:
         if self._silenced:
+            if isinstance(event, UsageReported):
+                self._post(replace(event, service=self._service))
             return
         if isinstance(event, LinkOpened):
             event = self._open(event)
@@ -243,39 +256,33 @@ class Session:
                     close_timeout_s=self._tuning.close_timeout_s,
                 )
         except Exception as error:  # noqa: BLE001 - every one of them is told apart
-            self._on_connect_error(error)
+            self._on_connect_error(error, wanted.url)
             return
         if self._ending is not None:
             connection.transport.abort()
             return
         self._connection = connection
         self._pings = wanted.pings
-        line = self._line = Line(connection, self._tuning, pings=wanted.pings)
+        line = self._line = Line(connection, self._tuning, wanted)
         self._perform(self._codec.opened(self._now()))
         self._writer = self._start(self._write(connection, line), "write")
         self._start(self._read(line), "read")
         if self._pings:
             self._start(self._watch(line), "watch")
 
-    def _on_connect_error(self, error: Exception) -> None:
-        outcome = of_failed_dial(error, self._codec, self._now())
+    def _on_connect_error(self, error: Exception, url: str) -> None:
+        outcome = of_failed_dial(error, self._codec, self._now(), url)
         if outcome is None:
             outcome = explain(error, self._where, self._connect_timeout_s)
         self._conclude(outcome)
+        self._perform(self._codec.finish("no connection", self._now()))  # what was begun over HTTP
 
     async def _ask_http(self, request: HttpRequest) -> None:
-        timeout_s = self._connect_timeout_s
-        try:
-            target = target_of(request.url)
-            self._where = str(target)
-            async with asyncio.timeout(timeout_s):
-                context = await self._ssl_context() if target.secure else None
-                status, body = await in_daemon_thread(
-                    "link-http", lambda: link_http.perform(request, timeout_s, context)
-                )
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            self._end(explain(error, self._where, timeout_s))
+        answer = await ask(request, self._ssl_context, self._connect_timeout_s)
+        if isinstance(answer, Ending):
+            self._end(answer)
             return
+        status, body = answer
         self._perform(self._codec.http_answered(request.token, status, body, self._now()))
 
     # --- the open connection --------------------------------------------------------------
@@ -362,8 +369,11 @@ class Session:
         if self._timer is not None:
             self._timer.cancel()
         try:
-            if self._connection is not None and self._ending.kind is not ErrorKind.NETWORK:
-                await self._close(self._connection)
+            if self._line is not None and self._ending.kind is not ErrorKind.NETWORK:
+                self._work.set()  # the writer ends by itself when the outbox is empty
+                await self._line.close(self._writer, self._where)
+            if self._parting:
+                await asyncio.wait(self._parting, timeout=self._tuning.parting_s)
         finally:
             if self._connection is not None:
                 self._connection.transport.abort()
@@ -371,17 +381,6 @@ class Session:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _close(self, connection: Connection) -> None:
-        """What is in the outbox, then the closing hand-shake."""
-        self._work.set()  # the writer ends by itself when the outbox is empty
-        try:
-            async with asyncio.timeout(self._tuning.close_timeout_s):
-                if self._writer is not None:
-                    await asyncio.wait({self._writer})
-                await connection.close()
-        except TimeoutError:
-            log.debug("%s did not close in time", self._where)
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work, name=f"link-{name}")

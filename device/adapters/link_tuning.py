@@ -16,6 +16,8 @@ class LinkTuning:
     #: At the start of a turn the other side must be heard within this time.
     probe_s: float = 2.5
     close_timeout_s: float = 1.0
+    #: What was begun over HTTP and is not wanted is waited for, and ended there, for so long.
+    parting_s: float = 4.0
     #: Messages from this size on are parsed in a worker thread.
     decode_threshold_bytes: int = 64 * 1024
     #: Where pings are not answered, what is on its way is given this long to arrive.
@@ -25,6 +27,8 @@ class LinkTuning:
     uplink_queue_s: float = 60.0
     backoff_base_s: float = 0.5
     backoff_cap_s: float = 3.0
+    #: While somebody's words wait: half a second is lost at most, mostly, when the network is back.
+    hurried_backoff_s: float = 1.0
     #: What waiting does not heal (key, quota, certificate) is retried this rarely.
     slow_retry_s: float = 30.0
     #: A session that lasted this long was a success; the back-off starts anew.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TextIO
 
@@ -129,11 +129,25 @@ class JsonLinesTimeline:
 
 
 class TimelineFan:
-    """Several timelines as one."""
+    """Several timelines as one. None of them is told a secret: ``mask`` takes them out of every
+    text (:meth:`device.adapters.journal.MaskSecrets.mask`)."""
 
-    def __init__(self, timelines: Sequence[Timeline]) -> None:
+    def __init__(self, timelines: Sequence[Timeline], mask: Callable[[str], str]) -> None:
         self._timelines = tuple(timelines)
+        self._mask = mask
 
     def report(self, event: str, at: float, fields: dict[str, object]) -> None:
+        masked = {name: self._masked(value) for name, value in fields.items()}
         for timeline in self._timelines:
-            timeline.report(event, at, fields)
+            timeline.report(event, at, masked)
+
+    def _masked(self, value: object) -> object:
+        match value:
+            case str():
+                return self._mask(value)
+            case Mapping():
+                return {name: self._masked(one) for name, one in value.items()}
+            case list() | tuple():
+                return [self._masked(one) for one in value]
+            case _:
+                return value

@@ -8,21 +8,27 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 
 from device import config
 from device.adapters.meter_store import Kept, UnreadableError, read_days, state_file, tree_of
+from device.cli import connecting
 from device.cli.options import Subparsers, add_config_option
+from device.cli.turns import Turn, recent
 from device.core.meter import KEPT_DAYS, local_day
 from device.core.meter_totals import Day, Totals, dollars
 from device.errors import ParlorError
 from device.settings_cost import CostSettings
 
+#: So many of the last turns tell how long a session takes to open.
+TURNS = 200
+
 
 def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "cost",
-        help="show what the services were used for, and what that cost",
+        help="show what the services were used for, what that cost, and what connecting does",
         description="Costs are what a service tells, else what its list price or [cost] prices "
         "say of the tokens and minutes that it tells. The service's own bill is the one that "
         "counts.",
@@ -40,7 +46,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit 0; raises ParlorError when what is kept cannot be read."""
     outcome = config.read(args.config)
-    settings = outcome.settings.cost
+    everything, settings = outcome.settings, outcome.settings.cost
     for error in outcome.errors:
         if not error.key or error.key.startswith("cost."):
             print(f"parlor: {error}", file=sys.stderr)
@@ -55,13 +61,26 @@ def run(args: argparse.Namespace) -> int:
         raise ParlorError(f"{path} cannot be used: {error}") from error
     today = local_day(time.time())
     shown = chosen(kept.days, today, args.days)
+    found = connecting.by_service(everything, _turns(everything.log.timeline))
     if args.json:
-        print(json.dumps(as_json(shown, kept, today, settings), indent=2))
-    elif kept.written_at is None:
+        ways = {name: [asdict(way) for way in rows] for name, rows in found.items()}
+        tree = {**as_json(shown, kept, today, settings), "connecting": ways}
+        print(json.dumps(tree, indent=2))
+        return 0
+    if kept.written_at is None:
         print(f"Nothing was metered yet: there is no {path}.")
     else:
         print("\n".join(report(shown, kept, today, settings)))
+    print("\n".join(["", *connecting.lines(found)]))
     return 0
+
+
+def _turns(timeline: str) -> list[Turn]:
+    """Those that can be read; what they tell here is no reason to fail."""
+    try:
+        return recent(timeline, TURNS)
+    except ParlorError:
+        return []
 
 
 def chosen(days: Mapping[date, Day], today: date, count: int | None) -> dict[date, Day]:

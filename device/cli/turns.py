@@ -15,17 +15,22 @@ from pathlib import Path
 from device import config
 from device.cli.options import Subparsers, add_config_option
 from device.errors import ParlorError
+from device.idle_cost import FirstTurns
 
 UNIT = "parlor.service"
 SHOWN = 20
+TO_LINK = "wake_to_link_ms"
+"""Until the session was open, and 0 where it was. A figure of its own: while a person speaks it
+costs nothing, and no other span counts it."""
 SPANS = (
+    (TO_LINK, "link"),
     ("speech_end_to_commit_ms", "end of turn"),
     ("commit_to_reply_ms", "service"),
     ("reply_to_playback_ms", "device"),
     ("speech_end_to_playback_ms", "felt"),
 )
-"""Milliseconds from the end of speech to the turn's end, from there to the reply's first byte,
-from there to its first sound, and the whole."""
+"""Milliseconds until the session was open, from the end of speech to the turn's end, from there
+to the reply's first byte, from there to its first sound, and these three together."""
 
 Turn = Mapping[str, object]
 
@@ -45,16 +50,29 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit 0; raises ParlorError where nothing can be read."""
-    file = config.read(args.config).settings.log.timeline
-    turns = list(of_file(Path(file), args.number) if file else of_journal(args.number))
+    turns = recent(config.read(args.config).settings.log.timeline, args.number)
     if args.json:
         for turn in turns:
             print(json.dumps(dict(turn)))
     elif turns:
-        print("\n".join(table(turns)))
+        print("\n".join([*table(turns), "", first_turns(turns)]))
     else:
         print("no turn has been answered yet")
     return 0
+
+
+def recent(file: str, number: int) -> list[Turn]:
+    """The last turns, of the timeline ``file`` or, where that is empty, of the journal. Raises
+    ParlorError where nothing can be read."""
+    return list(of_file(Path(file), number) if file else of_journal(number))
+
+
+def first_turns(turns: Iterable[Turn]) -> str:
+    """One line: how long a turn waited for its session, which not every turn has to."""
+    found = FirstTurns.of(turn.get(TO_LINK) for turn in turns)
+    if not found.waited_ms:
+        return f"No turn waited for its session; {found.at_once} found it open."
+    return f"To an open session: {found}; {found.at_once} turns found it open."
 
 
 def of_file(path: Path, number: int) -> Iterable[Turn]:

@@ -206,7 +206,7 @@ class Appliance:
                 self._error_until = float("-inf")  # it is over
             case LinkFailed():
                 self._health.trouble = event.kind
-            case LinkClosed(kind=ErrorKind() as kind):
+            case LinkClosed(kind=ErrorKind() as kind) if self.conversation.wants_link:
                 self._health.trouble = kind
             case _:
                 pass

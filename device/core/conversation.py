@@ -27,6 +27,7 @@ from device.core.wake_actions import WAKE, wake_actions
 from device.events import (
     BudgetNeared,
     BudgetReached,
+    BudgetRestored,
     ButtonPressed,
     ErrorKind,
     Event,
@@ -46,7 +47,9 @@ from device.events import (
     ServiceSpeechStarted,
     ServiceSpeechStopped,
     ServiceTrouble,
+    ServiceWorking,
     SessionExpiring,
+    SessionOpening,
     SpeechEnded,
     SpeechStarted,
     StopReason,
@@ -80,6 +83,7 @@ class Conversation(Interrupting):
             SpeechEnded: self._on_speech_ended,
             TurnJudged: self._on_turn_judged,
             UplinkStopped: self._on_uplink_stopped,
+            SessionOpening: self._on_session_opening,
             LinkOpened: self._on_link_opened,
             LinkClosed: self._on_link_closed,
             LinkFailed: self._on_link_failed,
@@ -94,9 +98,11 @@ class Conversation(Interrupting):
             ToolCalled: self._on_tool_called,
             ReplyDone: self._on_reply_done,
             ReplyInterrupted: self._on_reply_interrupted,
+            ServiceWorking: self._on_service_working,
             SessionExpiring: self._on_session_expiring,
             BudgetNeared: self._on_budget_neared,
             BudgetReached: self._on_budget_reached,
+            BudgetRestored: self._on_budget_restored,
             SuccessorReady: self._on_successor_ready,
             SuccessorFailed: self._on_successor_failed,
             ServiceTrouble: self._on_service_trouble,
@@ -193,10 +199,10 @@ class Conversation(Interrupting):
         self._report("persona", word=word)
         self._out.append(persona)
         self._history.forget()
-        if self._link_open:
-            self._link_open = False
-            self._rollover.closed()
-            self._out.append(CloseLink("persona"))
+        # Also where none is open: one may be opening, for whom was called before.
+        self._link_open = False
+        self._rollover.closed()
+        self._out.append(CloseLink("persona"))
 
     def _on_press(self, event: ButtonPressed, now: float) -> None:
         if self.would_listen(event):
@@ -227,6 +233,7 @@ class Conversation(Interrupting):
         """
         self._not_taken = 0
         self._turn_item = event.item_id
+        self._history.turn_taken(event.item_id, now)
         if self._undecided:
             self._taken = True
             self.deadlines.drop("no_verdict", "waiting_cue")
@@ -246,7 +253,7 @@ class Conversation(Interrupting):
     def _on_user_transcript(self, event: UserTranscript, now: float) -> None:
         self._report("user_transcript", text=event.text, final=event.final)
         if event.final:
-            self._history.user(event.text, now)
+            self._history.user(event.text, now, event.item_id)
         if event.item_id and self._turn_item and event.item_id != self._turn_item:
             return  # it is about an earlier turn
         if not event.final or self.phase is not Phase.THINKING or not self._taken:

@@ -23,6 +23,10 @@ class Deadlines:
     def is_set(self, name: str) -> bool:
         return name in self._times
 
+    def at(self, name: str) -> float | None:
+        """When it is due; None: it is not set."""
+        return self._times.get(name)
+
     def drop(self, *names: str) -> None:
         for name in names:
             self._times.pop(name, None)

@@ -7,7 +7,7 @@ attempt every few minutes, and never a person's patience.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from device.events import ErrorKind
@@ -23,6 +23,7 @@ class _Service:
     name: str
     failures: int = 0
     rests_until: float = float("-inf")
+    barred: bool = False
 
 
 class Failover:
@@ -51,15 +52,30 @@ class Failover:
         service.rests_until = now + (LONGEST_REST_S if kind in _LASTING else rest_s)
         return self._choose(now, self._services)
 
-    def opened(self) -> None:
-        """The current one works."""
+    def answered(self) -> None:
+        """The current one works. That it opens a session shows little."""
         self._current.failures = 0
         self._current.rests_until = float("-inf")
+
+    def bar_all_but(self, names: Collection[str] | None) -> None:
+        """Only these may be used from now on; None: all."""
+        for service in self._services:
+            service.barred = names is not None and service.name not in names
+
+    @property
+    def barred(self) -> bool:
+        """The current one must not be used."""
+        return self._current.barred
+
+    def leave_for(self, names: Collection[str], now: float) -> str | None:
+        """The current one may not be used any more, which is not its fault. Who of ``names``
+        takes over; None: none can."""
+        return self._choose(now, [s for s in self._services if s.name in names])
 
     @property
     def back_at(self) -> float | None:
         """When a better one than the current may be tried again; None: there is none."""
-        return min((service.rests_until for service in self._better), default=None)
+        return min((s.rests_until for s in self._better if not s.barred), default=None)
 
     def go_back(self, now: float) -> str | None:
         """The best of those that are better and may be tried; None: none may yet."""
@@ -70,8 +86,9 @@ class Failover:
         return self._services[: self._services.index(self._current)]
 
     def _choose(self, now: float, among: Sequence[_Service]) -> str | None:
-        rested = [s for s in among if s is not self._current and s.rests_until <= now]
-        if not rested:
+        able = [s for s in among if s is not self._current and not s.barred]
+        rested = next((s for s in able if s.rests_until <= now), None)
+        if rested is None:
             return None
-        self._current = rested[0]
+        self._current = rested
         return self._current.name

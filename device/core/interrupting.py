@@ -14,6 +14,7 @@ from device.core import going_on
 from device.core.bargein import PREROLL_MS, Act, BargeIn, Verdict
 from device.core.company import Outcome
 from device.core.going_on import Again
+from device.core.linking import HOPELESS
 from device.core.listening import Listening
 from device.core.manners import SIGN_WAITS_S
 from device.core.phases import Phase
@@ -97,24 +98,41 @@ class Interrupting(Listening):
     def _fail(self, now: float, kind: ErrorKind, detail: str) -> None:
         """Where another service can take over, it hears the turn from its start, if the ear
         still has all of it and nothing of an answer was heard."""
-        began = self._turn_from
-        whole = began is not None and now - self._opened_at <= going_on.KEPT_S
-        unheard = self.phase is Phase.THINKING and not (self._sounds or self._undecided)
+        began = self._turn_from if self._can_be_said_again(now) else None
         if not self._failover.has_others:
             super()._fail(now, kind, detail)
             return
-        if not (whole and unheard):
+        if began is None:
             super()._fail(now, kind, detail)
             self._fail_over(kind, detail, now, reopen=False)
             return
         self._report("error", kind=kind.value, detail=detail)
         self._abandon(now, StopReason.ERROR)
         if self._fail_over(kind, detail, now, reopen=True):
-            assert began is not None
             self._listen_on(now, began, whole=True)
         else:
             self._out.append(PlayCue(Cue.ERROR))
             self._become_idle(now)
+
+    def _lose_turn(self, kind: ErrorKind, detail: str, now: float) -> None:
+        """The next session hears the turn from its start, once, as another service would."""
+        began = self._turn_from if self._can_be_said_again(now) else None
+        again = began is not None and kind not in HOPELESS and not self._link_was_lost
+        if self._failover.has_others:
+            self._fail(now, kind, detail)
+        elif began is not None and again:
+            self._report("turn_said_again")
+            self._abandon(now, StopReason.ERROR)
+            self._link_was_lost = True
+            self._listen_on(now, began, whole=True)
+        else:
+            super()._lose_turn(kind, detail, now)
+
+    def _can_be_said_again(self, now: float) -> bool:
+        """The ear still has the whole turn, and nothing of an answer was heard."""
+        whole = self._turn_from is not None and now - self._opened_at <= going_on.KEPT_S
+        unheard = self.phase is Phase.THINKING and not (self._sounds or self._undecided)
+        return whole and unheard
 
     # --- the turn was not over -------------------------------------------------------------
 

@@ -22,12 +22,24 @@ from device.core.phases import Phase
 from device.core.phrasebook import Phrase
 from device.core.session_life import SessionLife
 from device.core.tails import Tail
-from device.events import Cause, ErrorKind, LineDrained, LinkClosed, LinkFailed, LinkOpened
+from device.events import (
+    Cause,
+    ErrorKind,
+    LineDrained,
+    LinkClosed,
+    LinkFailed,
+    LinkOpened,
+    SessionOpening,
+    StopReason,
+)
 
 #: These will not go away by waiting: the person is told at once.
 HOPELESS = frozenset({ErrorKind.KEY, ErrorKind.QUOTA, ErrorKind.CERTIFICATE, ErrorKind.PROTOCOL})
 #: What a service that has heard everything may still take to say that it took the turn.
 VERDICT_GRACE_S = 1.0
+#: Where another service could take over: who has shown no sign of a session by then is taken for
+#: out of reach.
+NO_SIGN_S = 2.5
 #: Nobody is left in silence: the waiting cue is repeated this long after the last one.
 WAITING_AGAIN_S = 4.0
 
@@ -57,6 +69,7 @@ class Linking(SessionLife):
 
     def doubt_line(self) -> list[Command]:
         """A reply stopped in its middle for want of sound: does the other side still live?"""
+        self._dry = self.phase is Phase.SPEAKING
         return [OpenLink()] if self._link_open else []
 
     def _want_link(self, now: float) -> None:
@@ -69,7 +82,7 @@ class Linking(SessionLife):
             self._log.mark("link_opened", now)
 
     def _wait_for_link(self, now: float) -> None:
-        self._link_failed = False
+        self._link_failed = self._wait_told = False
         self._why_no_link = Phrase.NO_SERVICE
         self._stop_sign()
         self.deadlines.drop("no_verdict")
@@ -80,8 +93,26 @@ class Linking(SessionLife):
 
     def _expect_link(self, now: float) -> None:
         """Where another service could take over, this one is not waited for long."""
+        self._opening_since = None
         if self._failover.has_others:
-            self.deadlines.set("slow_link", now + self._able.opens_within_s)
+            self.deadlines.set("slow_link", now + NO_SIGN_S)
+
+    def _on_session_opening(self, event: SessionOpening, now: float) -> None:
+        """No outage: it takes its time, and promises to be there soon. Others are not asked, and
+        the words are kept, but not for ever."""
+        waits_until = self.deadlines.at("no_link")
+        if self._link_open or waits_until is None:
+            return
+        if self._opening_since is None:
+            self._opening_since = now
+            self._report("session_opening", within_s=event.within_s)
+        longest_s, patience_s = self._service.longest_work_s, self._turn.link_wait_s
+        until = min(now + patience_s, self._opening_since + longest_s)
+        if self.deadlines.is_set("slow_link"):
+            slow_at = min(now + event.within_s, self._opening_since + longest_s / 2)
+            self.deadlines.set("slow_link", slow_at)
+            until = slow_at + patience_s  # who takes over needs time, too
+        self.deadlines.set("no_link", max(waits_until, until))
 
     def _due_slow_link(self, now: float) -> None:
         if self._fail_over(ErrorKind.NETWORK, "it takes too long to open", now, reopen=True):
@@ -107,7 +138,7 @@ class Linking(SessionLife):
                 self.deadlines.set("too_long", now + self._turn.longest_s)
         elif self.phase is Phase.THINKING and self._replies.awaited:
             self._await_reply(now)
-            self.deadlines.set("no_reply", now + self._service.reply_timeout_s)
+            self._wait_for_sign(now, self._service.reply_timeout_s)
         elif self.phase is Phase.IDLE:
             self._keep_link(now)
 
@@ -124,17 +155,17 @@ class Linking(SessionLife):
         if self.deadlines.is_set("no_phrase"):  # the service was to say something: it is no loss
             self._give_up_phrase(now)
             return
-        if self._untaken and not self._link_was_lost:
-            lasting = event.kind in HOPELESS
-            if lasting and self._fail_over(event.kind, event.reason, now, reopen=True):
+        if self._untaken:
+            over = event.kind in HOPELESS or self._link_was_lost  # for this service
+            if over and self._fail_over(event.kind, event.reason, now, reopen=True):
                 self._link_was_lost = True
                 self._wait_for_link(now)
                 return
-            if not lasting:
+            if not over:
                 self._say_it_again(now)
                 return
         self._out.append(AbandonTurn())  # what the lost session was given is not said again
-        if event.kind not in HOPELESS and self._wants_link:
+        if event.kind not in HOPELESS and self.wants_link:
             self._out.append(OpenLink())  # so that the light tells the truth
         if self.phase in (Phase.SPEAKING, Phase.THINKING) and self._replies.to_be_heard:
             # What has arrived is still worth hearing; then say that it broke off.
@@ -145,8 +176,19 @@ class Linking(SessionLife):
             self._replies.forget_awaited()
             self.deadlines.drop("no_reply")
         elif self.phase in (Phase.LISTENING, Phase.THINKING):
-            self._fail(now, event.kind, event.reason)
+            self._lose_turn(event.kind, event.reason, now)
         elif self.phase is Phase.FOLLOW_UP:
+            self._become_idle(now)
+
+    def _lose_turn(self, kind: ErrorKind, detail: str, now: float) -> None:
+        """The session took it along, or a part of it: only the person knows what it was."""
+        if kind in HOPELESS or not self._phrases.text(Phrase.SAY_AGAIN):
+            self._fail(now, kind, detail)
+            return
+        self._report("error", kind=kind.value, detail=detail)
+        self._abandon(now, StopReason.ERROR)
+        if not self._say(Phrase.SAY_AGAIN, now):
+            self._out.append(PlayCue(Cue.ERROR))
             self._become_idle(now)
 
     def _say_it_again(self, now: float) -> None:
@@ -163,7 +205,7 @@ class Linking(SessionLife):
         self._link_failed = True
         self._why_no_link = spoken(event.kind, event.cause)
         self._report("error", kind=event.kind.value, detail=event.detail, attempt=event.attempt)
-        if self._fail_over(event.kind, event.detail, now, reopen=self._wants_link):
+        if self._fail_over(event.kind, event.detail, now, reopen=None):
             if self._untaken:
                 self._expect_link(now)
             return
@@ -173,7 +215,8 @@ class Linking(SessionLife):
     def _due_no_link(self, now: float) -> None:
         """A network that swallows everything lets no attempt fail before we give up. What an
         attempt has told is not told again, but for what becomes of the words."""
-        words = f"no connection within {self._turn.link_wait_s:g} s"
+        waited_s = now - self._link_late_at + self._turn.waiting_cue_s
+        words = f"no connection within {waited_s:.0f} s"
         if not self._link_failed:
             self._link_overdue = True
             self._report("error", kind=ErrorKind.NETWORK.value, detail=words)
@@ -213,6 +256,7 @@ class Linking(SessionLife):
         self._drain += 1
         self._drained = False
         self._out.append(DrainLine(self._drain))
+        self._works_since = None
         self._verdict_by = now + self._service.reply_timeout_s
         self.deadlines.set("no_verdict", self._verdict_by)
         self.deadlines.set("waiting_cue", now + self._turn.waiting_cue_s)
@@ -267,20 +311,24 @@ class Linking(SessionLife):
         """Not before a pause has lasted: while the cue sounds, nothing is sent."""
         if now >= self._pause_lasts_from:
             self._waiting_cue_owed = False
-            self._out.append(PlayCue(Cue.WAITING))
+            if not self._tell_wait():
+                self._out.append(PlayCue(Cue.WAITING))
             self.deadlines.set("waiting_cue", now + WAITING_AGAIN_S)
         elif self._pause_lasts_from == float("inf"):
             self._waiting_cue_owed = True
         else:
             self.deadlines.set("waiting_cue", self._pause_lasts_from)
 
+    def _tell_wait(self) -> bool:
+        """In words, once, that a service which is slow to open is at it. Not while the person may
+        go on speaking: the phrase would be part of the turn."""
+        if self._opening_since is None or self._wait_told or self.phase is not Phase.THINKING:
+            return False
+        self._wait_told = self._say_sign(Phrase.MOMENT)
+        return self._wait_told
+
     def _close_idle_link(self) -> None:
         self._link_open = False  # a wake that is on its way must open it anew
         self._rollover.closed()
         self._history.forget()
         self._out.append(CloseLink("idle"))
-
-    @property
-    def _wants_link(self) -> bool:
-        """A session is needed now, or is there always."""
-        return self.phase is not Phase.IDLE or self._service.connect == "always"

@@ -48,6 +48,7 @@ class Listening(Budget):
         self._opened_at = now
         self._went_on = 0
         self._end_of_turn.new_turn()
+        self._history.turn_begins()
         self._still_there.forget()
         self._begin_to_listen(now)
         self._link_was_lost = False
@@ -88,6 +89,8 @@ class Listening(Budget):
             self._log.goes_on()
         self._begin_to_listen(now)
         self._went_on += 1
+        if whole:
+            self._history.turn_again()
         # Of a turn in two parts a lost session takes the first with it.
         self._link_was_lost |= not whole
         self._turn_from = from_frame
@@ -217,7 +220,7 @@ class Listening(Budget):
         self.deadlines.drop("company")
         if self._link_open:
             self._await_reply(now)
-            self.deadlines.set("no_reply", now + self._first_sign_within_s)
+            self._wait_for_sign(now, self._first_sign_within_s)
         # Else the turn waits for the link, and "no_link" says how long.
 
     def _due_end_of_turn(self, now: float) -> None:

@@ -60,13 +60,18 @@ class Manners(TurnState):
         if self._turn.slow_reply == "sound":
             self._out.append(PlayCue(Cue.WORKING))
             return
-        phrase = Phrase.MOMENT if sign is Sign.FIRST else Phrase.STILL_WORKING
+        self._say_sign(Phrase.MOMENT if sign is Sign.FIRST else Phrase.STILL_WORKING)
+
+    def _say_sign(self, phrase: Phrase) -> bool:
+        """Before the reply, in the device's own voice; False when it is not to be said."""
         command = self._phrases.say(phrase, link_open=self._link_open, reply_awaited=True)
-        if command is not None:
-            self._report("phrase", phrase=phrase.value)
-            self._note_own_words(command)
-            self._sign_said = self._phrases.awaited
-            self._out.append(command)
+        if command is None:
+            return False
+        self._report("phrase", phrase=phrase.value)
+        self._note_own_words(command)
+        self._sign_said = self._phrases.awaited
+        self._out.append(command)
+        return True
 
     # --- words of our own ---------------------------------------------------------------
 

@@ -25,6 +25,8 @@ from device.events_service import UsageReported
 from device.prices import AUDIO_MINUTE, MINUTE, Price, PriceList, cost_of
 
 KEPT_DAYS = 31
+#: Sessions that are over and may yet tell what they cost.
+_KEPT_CONNECTIONS = 4
 CLOCK_SET_SINCE = date(2026, 1, 1)
 DAILY_USD = "daily_usd"
 SESSION_USD = "session_usd"
@@ -77,12 +79,13 @@ def local_day(wall: float) -> date:
 @dataclass(slots=True)
 class _Connection:
     """A session with a service. ``uncertain``: sums that count it as having no price, until
-    the service tells one itself."""
+    the service tells one itself. ``session``: the sums of what is one session to the limits."""
 
     service: str
     price: Price | None
     counted_until: float
     open_minute_usd: float  #: of a service that bills by time and does not tell it
+    session: Totals
     uncertain: list[Totals] = field(default_factory=list)
 
     def mark(self, sums: Totals) -> None:
@@ -106,6 +109,7 @@ class Meter:
         self._day_of = day_of
         self._days = {day: entry.copy() for day, entry in (days or {}).items()}
         self._connections: list[_Connection] = []
+        self._closed: list[_Connection] = []
         self._last_service = NOBODY
         self._turn, self._in_turn = Totals(), False
         self._session = Totals()
@@ -116,16 +120,25 @@ class Meter:
     # --- what happens ---------------------------------------------------------------------
 
     def session_began(
-        self, service: str, model: str, now: float, wall: float, *, tells_usage: bool = True
+        self,
+        service: str,
+        model: str,
+        now: float,
+        wall: float,
+        *,
+        tells_usage: bool = True,
+        goes_on: bool = False,
     ) -> None:
         """A session is open. ``tells_usage`` as in :class:`Capabilities`. One that is open
-        already goes on beside it (a rollover, a failover): both are one session to the limits."""
+        already goes on beside it (a rollover), or was left for it (``goes_on``: a failover):
+        both are one session to the limits."""
         self._advance(now, wall)
-        if not self._connections:
+        if not self._connections and not goes_on:
             self._session, self._session_told = Totals(), {}
         price = self._prices.find(service, model)
         usd = price.usd if price else {}
-        connection = _Connection(service, price, now, 0.0 if tells_usage else usd.get(MINUTE, 0.0))
+        minute_usd = 0.0 if tells_usage else usd.get(MINUTE, 0.0)
+        connection = _Connection(service, price, now, minute_usd, self._session)
         self._connections.append(connection)
         self._last_service = service
         today = self._today(wall).of(service)
@@ -142,6 +155,7 @@ class Meter:
         for connection in self._connections:
             if connection.service == service:
                 self._connections.remove(connection)
+                self._closed = [*self._closed, connection][-_KEPT_CONNECTIONS:]
                 self.revision += 1
                 return
 
@@ -167,14 +181,15 @@ class Meter:
     def usage(
         self, service: str, model: str, event: UsageReported, now: float, wall: float
     ) -> None:
-        """A report of ``service``; ``model`` is the one that was used for it."""
+        """A report of ``service``; ``model`` is the one that was used for it. What it tells of a
+        session that is over counts to that, and to the last turn only if none came after it."""
         self._advance(now, wall)
         cost = event.cost_usd
         if cost is None:
             cost = cost_of(self._prices.find(service, model), event)
         else:
             self._tells_its_price(service)
-        for sums in self._sums(service, wall):
+        for sums in self._sums_of_report(service, wall):
             sums.add_tokens(event)
             if cost is None:
                 sums.unpriced += 1
@@ -252,6 +267,13 @@ class Meter:
     def _sums(self, service: str, wall: float) -> tuple[Totals, ...]:
         return self._turn, self._session, self._today(wall).of(service)
 
+    def _sums_of_report(self, service: str, wall: float) -> tuple[Totals, ...]:
+        closed = [c for c in self._closed if c.service == service]
+        is_open = any(c.service == service for c in self._connections)
+        if is_open or not closed or closed[-1].session is self._session:
+            return self._sums(service, wall)
+        return closed[-1].session, self._today(wall).of(service)
+
     def _used(self, wall: float) -> tuple[tuple[str, float, float], ...]:
         total = self._today(wall).total
         return (
@@ -284,7 +306,8 @@ class Meter:
 
     def _tells_its_price(self, service: str) -> None:
         """No list is needed for a service that tells what it costs."""
-        for connection in self._connections:
+        is_open = any(connection.service == service for connection in self._connections)
+        for connection in self._connections if is_open else self._closed[-1:]:
             if connection.service == service:
                 for sums in connection.uncertain:
                     sums.unpriced -= 1

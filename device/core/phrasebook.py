@@ -19,6 +19,7 @@ class Phrase(StrEnum):
     STILL_THERE = "still_there"
     GOODBYE = "goodbye"
     NOT_UNDERSTOOD = "not_understood"
+    SAY_AGAIN = "say_again"
     NO_BUDGET = "no_budget"
     NO_NETWORK = "no_network"
     LOG_IN = "log_in"
@@ -59,7 +60,8 @@ class Phrasebook:
         if self._settings.voice != "device":
             if self.service_can and link_open and not reply_awaited:
                 quoted = text.replace('"', "'")
-                return RequestReply(f'Say exactly this, and nothing else: "{quoted}"')
+                order = f'Say exactly this, and nothing else: "{quoted}"'
+                return RequestReply(order, words=text)
             if self._settings.voice == "service":
                 return None
         self._count += 1

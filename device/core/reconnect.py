@@ -21,10 +21,10 @@ class Backoff:
         self._rng = rng
         self._failures = 0
 
-    def next_delay(self) -> float:
-        """One more failure: wait this long."""
+    def next_delay(self, at_most_s: float = float("inf")) -> float:
+        """One more failure: wait this long; about ``at_most_s``, where somebody waits too."""
         # The exponent is bounded so that no number of failures overflows.
-        ceiling = min(self._cap_s, self._base_s * 2.0 ** min(self._failures, 60))
+        ceiling = min(self._cap_s, at_most_s, self._base_s * 2.0 ** min(self._failures, 60))
         self._failures += 1
         return ceiling * (0.5 + 0.5 * self._rng.random())
 

@@ -65,6 +65,15 @@ class Replies:
         self._expected = 0
         self._current[phrase_id] = _Reply(has_audio=True, done=True)
 
+    @property
+    def may_go_on(self) -> bool:
+        """The last exchange was answered, and nobody has said anything since or stopped it."""
+        return self._expected == 0 and any(r.done for r in self._current.values())
+
+    def expect_more(self) -> None:
+        """What was taken for the end of the answer was none."""
+        self._expected = 1
+
     def expect_after(self, reply_id: str) -> None:
         """A tool was called in ``reply_id``: one more reply follows, however many calls."""
         reply = self._current[reply_id]

@@ -12,6 +12,9 @@ PART = 0.85
 LEAST_LEFT_S = 60.0
 """As early as that, where the life is long enough."""
 
+RENEWED_S = 3.0
+"""With so much left, a successor that was told too little is replaced by one that knows all."""
+
 AGAIN_S = 20.0
 """A successor that could not be opened is tried again after so long."""
 
@@ -41,6 +44,15 @@ class Rollover:
     def prepared(self) -> None:
         """It was asked for."""
         self.due = None
+        self.ready = False
+
+    def leaves_time(self, now: float) -> bool:
+        """For yet another successor."""
+        return self._ends_at is None or self._ends_at - now >= RENEWED_S
+
+    def renew(self, now: float) -> None:
+        """The session that has just begun was told too little."""
+        self.due = now
 
     def succeeded(self) -> None:
         """The successor is open."""

@@ -18,13 +18,14 @@ from device.commands import (
     TakeOver,
 )
 from device.core.answering import Answering
-from device.core.failover import Failover
 from device.core.phases import Phase
 from device.core.rollover import Rollover
 from device.core.tools import Toolbox
 from device.events import (
     ErrorKind,
     LinkOpened,
+    ReplyAudioReceived,
+    ReplyStarted,
     SessionExpiring,
     SuccessorFailed,
     SuccessorReady,
@@ -43,8 +44,8 @@ class SessionLife(Answering):
     """Handlers of what concerns sessions beyond the turn under way."""
 
     def __init__(self, settings: Settings, toolbox: Toolbox, able: Capabilities) -> None:
-        self._failover = Failover((settings.service.provider, *settings.service.fallback))
         self._rollover = Rollover()
+        self._successor_knows: int | None = None  # of the history's changes
         super().__init__(settings, toolbox, able)
 
     @property
@@ -58,13 +59,17 @@ class SessionLife(Answering):
 
     def begin(self) -> list[Command]:
         """The first commands after start."""
-        return [OpenLink()] if self._service.connect == "always" else []
+        return [OpenLink()] if self._connects.connect == "always" else []
+
+    @property
+    def wants_link(self) -> bool:
+        """A session is needed now, or is there always."""
+        return self.phase is not Phase.IDLE or self._connects.connect == "always"
 
     # --- which service -----------------------------------------------------------------
 
     def _serves(self, event: LinkOpened, now: float) -> None:
         """A session is open: whose, and what that one can do."""
-        self._failover.opened()
         self._serving = event.service
         if event.able is not None:
             self._able = event.able
@@ -72,21 +77,29 @@ class SessionLife(Answering):
             self._understood.service_says_so = event.able.answers_nonsense
         self._set_go_back(now)
         self._rollover.opened(self._able.session_cap_s, now)
+        if self._successor_knows not in (None, self._history.changes):
+            self._rollover.renew(now)  # it took over from one that died, and knows too little
+        self._successor_knows = None
         self._set_rollover()
 
-    def _fail_over(self, kind: ErrorKind, detail: str, now: float, *, reopen: bool) -> bool:
+    def _fail_over(self, kind: ErrorKind, detail: str, now: float, *, reopen: bool | None) -> bool:
         """The service that is used failed. Whether another takes over; ``reopen``: at once,
-        with all that was kept of the turn."""
+        with all that was kept of the turn; None: if a session with that one is wanted."""
         failed = self._failover.current
         name = self._failover.failed(kind, now)
         if name is None:
             return False
         self._report("failover", service=name, instead_of=failed, kind=kind.value, detail=detail)
+        self._go_over_to(name, now, reopen=reopen)
+        return True
+
+    def _go_over_to(self, name: str, now: float, *, reopen: bool | None) -> None:
         self._out.append(ChooseService(name))
         self._link_open = False
         self._rollover.closed()
-        self._out.append(SwitchLink() if reopen else CloseLink("another service takes over"))
-        return True
+        wanted = self.wants_link if reopen is None else reopen
+        self._out.append(SwitchLink() if wanted else CloseLink("another service takes over"))
+        self._set_go_back(now)  # though this one should never open a session
 
     @property
     def _first_sign_within_s(self) -> float:
@@ -94,6 +107,19 @@ class SessionLife(Answering):
         until the ear has forgotten the turn."""
         patience_s = self._service.reply_timeout_s
         return min(patience_s, SLOW_S) if self._failover.has_others else patience_s
+
+    def _on_reply_started(self, event: ReplyStarted, now: float) -> None:
+        """That a reply has begun is no sign of an answer yet, some services say so at once:
+        where another could answer, the first sign stays due when it was."""
+        due = self.deadlines.at("no_reply")
+        super()._on_reply_started(event, now)
+        if due is not None and self._failover.has_others:
+            self.deadlines.set("no_reply", due)
+
+    def _on_reply_audio(self, event: ReplyAudioReceived, now: float) -> None:
+        super()._on_reply_audio(event, now)
+        if self._replies.is_current(event.reply_id):
+            self._failover.answered()
 
     def _set_go_back(self, now: float) -> None:
         """While nobody is spoken to, a service that is preferred is tried again."""
@@ -132,12 +158,16 @@ class SessionLife(Answering):
         elif self._rollover.ready:
             self._take_over(now)
         elif self._able.parallel_sessions:
-            self._rollover.prepared()
-            self._out.append(PrepareSuccessor())
+            self._prepare()
         elif self._is_quiet:
             self._reopen_in_place(now)
         else:
             self.deadlines.set("rollover", now + QUIET_S, lasting=True)
+
+    def _prepare(self) -> None:
+        self._rollover.prepared()
+        self._successor_knows = self._history.changes
+        self._out.append(PrepareSuccessor())
 
     def _reopen_in_place(self, now: float) -> None:
         """Of a service that gives one session at a time: closed, and opened if it is kept."""
@@ -145,12 +175,15 @@ class SessionLife(Answering):
         self._link_open = False
         self._report("rollover", detail="one session at a time: closed")
         self._out.append(CloseLink("before its time is up"))
-        if self._service.connect == "always" or self.phase is Phase.FOLLOW_UP:
+        if self._connects.connect == "always" or self.phase is Phase.FOLLOW_UP:
             self._out.append(OpenLink())
 
     def _take_over(self, now: float) -> None:
         if not self._is_quiet:
             self.deadlines.set("rollover", now + QUIET_S, lasting=True)
+            return
+        if self._successor_knows != self._history.changes and self._rollover.leaves_time(now):
+            self._prepare()  # what was said since it was prepared, it was not told
             return
         self._report("rollover", detail="the next session takes over")
         self._rollover.closed()
@@ -169,6 +202,7 @@ class SessionLife(Answering):
 
     def _on_successor_failed(self, event: SuccessorFailed, now: float) -> None:
         self._report("rollover", detail=f"no next session yet: {event.detail}")
+        self._successor_knows = None
         self._rollover.failed(now)
         self._set_rollover()
 

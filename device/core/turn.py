@@ -27,6 +27,7 @@ from device.core.around import SlowReply, StillThere
 from device.core.company import Television
 from device.core.deadlines import Deadlines
 from device.core.endpointing import EndOfTurn
+from device.core.failover import Failover
 from device.core.history import History
 from device.core.phases import Phase
 from device.core.phrasebook import Phrase, Phrasebook
@@ -38,6 +39,7 @@ from device.core.turn_log import TurnLog
 from device.core.understood import Understood
 from device.events import ErrorKind, StopReason
 from device.settings import Settings
+from device.settings_services import Connecting, connecting
 
 
 class TurnState:
@@ -47,16 +49,23 @@ class TurnState:
     def __init__(self, settings: Settings, toolbox: Toolbox, able: Capabilities) -> None:
         """``able``: what the service can do that is configured first."""
         self._able = able
+        services = (settings.service.provider, *settings.service.fallback)
+        self._failover = Failover(services)
+        self._connecting = {
+            name: connecting(settings.service, getattr(settings, name, None)) for name in services
+        }
         self._phrases = Phrasebook(settings.phrases, service_can=able.says_on_request)
         self._sign = SlowReply(settings.turn)
         self._sign_said = ""  # a phrase that is a sign, until it was heard
+        self._dry = False  # the reply ran out of sound in its middle
+        self._dry_until = 0.0  # no other sign of work before
         self._still_there = StillThere(settings.turn, ask=True, goodbye=True)
         self._company = Television(settings.turn)
         self._understood = Understood(service_says_so=able.answers_nonsense)
         self._end_of_turn = EndOfTurn(settings.turn)
         self._reply_text = ""  # what the reply said, as far as is known
         self._history = History()
-        self._received_ms: dict[str, float] = {}  # of the item of the reply that comes in
+        self._received_ms: dict[str, float] = {}  # of items of replies, the newest last
         self.apply(settings)
         self._service = settings.service
         self._capture_rate_hz = settings.audio.capture_rate_hz
@@ -69,6 +78,8 @@ class TurnState:
         self._why_no_link = Phrase.NO_SERVICE
         self._link_failed = False  # an attempt has, and was told, since it was asked for
         self._link_overdue = False
+        self._opening_since: float | None = None  # the service shows that the session is made
+        self._wait_told = False  # in words, since it is waited for
         self._link_late_at = float("inf")  # from then on a person is told that it is waited for
         self._own_words = OwnWords()
         self._replies = Replies()
@@ -99,6 +110,8 @@ class TurnState:
         self._playing: str = ""  # reply that is audible
         self._playing_since = 0.0
         self._cut_by_button_at = float("-inf")
+        self._may_go_on_until = 0.0  # the answer that was taken for whole
+        self._works_since: float | None = None  # the service says so, since its last sign
         self._ends_conversation = False
         self._broken = False  # the service failed while a reply was audible
         self._wall = 0.0
@@ -121,6 +134,7 @@ class TurnState:
         # When its answer begins to sound the turn is still the last that was said.
         self._just_ended &= (self.phase, target) == (Phase.THINKING, Phase.SPEAKING)
         self.phase = target
+        self._dry = False
         self._undecided = False
         if target is not Phase.THINKING:
             self._stop_sign()
@@ -128,9 +142,11 @@ class TurnState:
     def _stop_sign(self) -> None:
         """The reply comes, or nobody waits for it any more."""
         self.deadlines.drop("slow_reply")
-        self._sign_said = ""
-        if self._sign.stop():
+        was_said, self._sign_said = bool(self._sign_said), ""
+        given = self._sign.stop()
+        if given:
             self._out.append(StopCue(Cue.WORKING))
+        if given or was_said:
             self._phrases.withdraw()
 
     def _report(self, event: str, **fields: object) -> None:
@@ -183,10 +199,16 @@ class TurnState:
         self._out += [RunVad(False), WarmPlayback(False)]
         self._keep_link(now)
 
+    @property
+    def _connects(self) -> Connecting:
+        """When a session is open with whom is used now."""
+        return self._connecting[self._failover.current]
+
     def _keep_link(self, now: float) -> None:
         """For how long, while nobody needs it."""
-        if self._link_open and self._service.connect != "always":
-            kept_s = self._service.idle_close_s if self._service.connect == "keep" else 0.0
+        connects = self._connects
+        if self._link_open and connects.connect != "always":
+            kept_s = connects.idle_close_s if connects.connect == "keep" else 0.0
             self.deadlines.set("idle_close", now + kept_s)
 
     def _fail(self, now: float, kind: ErrorKind, detail: str) -> None:

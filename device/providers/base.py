@@ -40,12 +40,19 @@ And the codec obeys these:
    device sends nothing (``silence.py``), paced by ``deadline``, for a bounded time.
 10. ``ReplyInterrupted`` says that the service has broken off its reply because it hears the
    user; ReplyDone("cancelled") follows.
+11. ``ServiceWorking`` comes only while a reply that is wanted is awaited or under way, and where
+   the service tells when its work is over, several times in ``reply_timeout_s`` until then.
+12. ``SessionOpening`` comes before ``LinkOpened`` only, with each sign of the service that its
+    session is being made: an answer over HTTP, a queue that moves.
 
 A service with a hand-shake over HTTP answers ``start`` with ``HttpRequest`` and
 ``http_answered`` with ``Connect``. One with a keep-alive of its own sets
 ``deadline`` and answers ``timeout`` with a frame. One that wants a farewell
 answers ``finish`` with a frame and ``Disconnect`` when the other side has
-answered (the driver waits for a bounded time).
+answered (the driver waits for a bounded time). What was begun over HTTP and is
+not wanted is ended there: with ``HttpRequest``s before the ``Disconnect``, which
+the driver performs for a bounded time. As long as the answer that begins it is
+on its way, ``finish`` answers nothing, and ``http_answered`` the rest.
 """
 
 from __future__ import annotations
@@ -96,9 +103,12 @@ class SessionSpec:
     vad_silence_ms: int = 560
     handshake_timeout_s: float = 8.0
     reply_timeout_s: float = 15.0
+    longest_work_s: float = 60.0
     tools: Sequence[ToolSpec] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     secret: str = field(default="", repr=False)  #: the second half of a key that has two
+    #: tool server -> header -> what it knows the device by; without a header: a token
+    tool_keys: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     history: Sequence[Said] = ()  #: what the conversation was about, oldest first
     resume: str = field(default="", repr=False)  #: the handle of ``SessionResumable``
     wall_ahead_s: float | None = None  #: the wall clock, less the one that codecs are told
@@ -121,13 +131,15 @@ class HttpRequest:
 @dataclass(frozen=True, slots=True)
 class Connect:
     """Open the WebSocket. ``pings`` is False for a service that does not answer
-    WebSocket pings and keeps itself alive otherwise. The address may carry a
+    WebSocket pings and keeps itself alive otherwise; ``endless``: it sends sound in real time
+    without a pause, so that the line is never found empty. The address may carry a
     secret in its query, so it is not shown either."""
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     subprotocols: tuple[str, ...] = ()
     pings: bool = True
+    endless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +244,9 @@ class Service:
     the owner gives no address, empty where only the owner can know; ``able`` what it is
     expected to be able to do, before any session; ``keyed``: it wants a key; ``options_of``: the
     section of its settings, where that is another service's; ``model``: which one runs when the
-    owner names none."""
+    owner names none; ``needs``: options without which no session can be opened; ``ignores``:
+    what of ``[service]`` is not sent (instructions, voice, model), but with an option that is
+    named behind it."""
 
     make: Callable[[SessionSpec], Codec]
     able: Capabilities
@@ -240,3 +254,5 @@ class Service:
     keyed: bool = True
     options_of: str = ""
     model: str = ""
+    needs: tuple[str, ...] = ()
+    ignores: Mapping[str, str] = field(default_factory=dict)

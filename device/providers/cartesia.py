@@ -25,6 +25,7 @@ from device.capabilities import Capabilities
 from device.events import ErrorKind
 from device.providers.base import Connect, Note, Output, SendFrame, Service, SessionSpec
 from device.providers.duplex import Duplex, Manner
+from device.providers.faults import Fault
 from device.providers.wire import (
     Malformed,
     decode_base64,
@@ -38,6 +39,11 @@ from device.providers.wire import (
 URL = "wss://api.cartesia.ai"
 TOKEN_PATH, KEY_PATH = "/agents/stream/{agent_id}", "/v1/agents/websocket/{agent_id}"
 KEY_PATH_SINCE = "2026-08-14"
+WANTS_TOKEN = (
+    "this address wants an access token (cartesia.key_url or key_command fetches one); "
+    f'an API key is taken with cartesia.api_version = "{KEY_PATH_SINCE}"'
+)
+WANTS_KEY = "this address wants an API key"
 PAUSE_S = 2.0
 FEED_S = 30.0
 
@@ -50,6 +56,7 @@ ABLE = Capabilities(
     transcribes_user=False,
     commits=False,
     tells_turns=False,
+    tells_ends=False,
 )
 
 _OF_NO_USE = frozenset({"dtmf", "custom"})
@@ -69,6 +76,7 @@ class CartesiaLine(Duplex):
         super().__init__(spec, able, Manner(PAUSE_S, FEED_S))
         self._version = str(spec.options.get("api_version", "2025-04-16"))
         self._stream_id = ""
+        self._wants_token = True  # for an access token, not for an API key
 
     def _begin(self, now: float) -> list[Output]:
         agent_id = str(self._spec.options.get("agent_id", ""))
@@ -76,7 +84,8 @@ class CartesiaLine(Duplex):
         if not url:
             return self._end(ErrorKind.PROTOCOL, "cartesia.agent_id is not set")
         headers = {"Cartesia-Version": self._version}
-        if self._spec.key and "/v1/" in urlsplit(url).path:
+        self._wants_token = "/v1/" not in urlsplit(url).path
+        if self._spec.key and not self._wants_token:
             headers["X-API-Key"] = self._spec.key
         elif self._spec.key:
             headers["Authorization"] = f"Bearer {self._spec.key}"
@@ -125,6 +134,13 @@ class CartesiaLine(Duplex):
         self._stream_id = text(message, "stream_id") or self._stream_id
         return self._ready(self._stream_id, now)
 
+    def _fault_of_refusal(self, status: int, body: bytes) -> Fault:
+        fault = super()._fault_of_refusal(status, body)
+        if fault.kind is not ErrorKind.KEY:
+            return fault
+        wanted = WANTS_TOKEN if self._wants_token else WANTS_KEY
+        return replace(fault, detail=f"{fault.detail}: {wanted}")
+
     def _on_error(self, message: dict[str, object]) -> list[Output]:
         error = mapping(message, "error") or message
         words = text(error, "message") or text(message, "error")
@@ -158,4 +174,6 @@ def _address(url: str, version: str, agent_id: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
 
-SERVICE = Service(CartesiaLine, ABLE, URL)
+SERVICE = Service(
+    CartesiaLine, ABLE, URL, needs=("agent_id",), ignores={"instructions": "", "model": ""}
+)

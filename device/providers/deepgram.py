@@ -11,6 +11,8 @@ Rulings where the protocol leaves room:
   then silence follows when the device sends nothing.
 - A reply cannot be called off, nor its history corrected: it is dropped until it is certain that
   another one begins (:mod:`device.providers.deepgram_agent`).
+- ``AgentAudioDone`` is the end of a reply, but not of the answer: a word while it works may come
+  first, and the function that it asks for, or the rest, behind that (``tells_ends``).
 - Any ``Error`` ends the session; ``Warning`` is a note.
 - A session without sound is kept alive by one ``KeepAlive`` in eight seconds.
 
@@ -39,6 +41,7 @@ from device.commands import (
 )
 from device.events import ErrorKind, ServiceSpeechStarted, TurnCommitted, UserTranscript
 from device.providers import deepgram_frames as frames
+from device.providers.at_work import AtWork
 from device.providers.base import (
     AskFence,
     Connect,
@@ -69,6 +72,7 @@ CAPABILITIES = Capabilities(
     truncates=False,
     calls_tools=True,
     transcribes_user=True,
+    tells_ends=False,
     says_on_request=True,
     session_cap_s=SESSION_CAP_S,
 )
@@ -77,17 +81,10 @@ Fields = Mapping[str, object]
 
 _OF_NO_USE = frozenset(
     {
-        "FrustrationDetected",
-        "FunctionCallResponse",
-        "History",
-        "LatencyReport",
-        "ListenUpdated",
-        "PromptUpdated",
-        "SpeakUpdated",
-        "ThinkLiveUpdated",
-        "ThinkUpdated",
+        "FrustrationDetected", "FunctionCallResponse", "History", "LatencyReport", "ListenUpdated",
+        "PromptUpdated", "SpeakUpdated", "ThinkLiveUpdated", "ThinkUpdated",
     }
-)
+)  # fmt: skip
 
 
 class DeepgramVoiceAgent(Machine):
@@ -103,6 +100,7 @@ class DeepgramVoiceAgent(Machine):
         self._alive_until = 0.0
         self._early = Early()
         self._calls = Calls(self._agent)
+        self._at_work = AtWork(spec.reply_timeout_s)
         self._noted_truncation = False
         self._handlers: dict[str, Callable[[Fields, float], list[Output]]] = {
             "AgentAudioDone": lambda _fields, _now: self._agent.ends(),
@@ -111,7 +109,7 @@ class DeepgramVoiceAgent(Machine):
             "ConversationText": self._on_text,
             "Error": self._on_error,
             "FunctionCallCancelled": lambda fields, _now: self._calls.cancelled(fields),
-            "FunctionCallRequest": lambda fields, _now: self._calls.requested(fields),
+            "FunctionCallRequest": self._on_call,
             "InjectionRefused": self._on_injection_refused,
             "SettingsApplied": self._on_applied,
             "UserStartedSpeaking": self._on_user_speaks,
@@ -157,10 +155,7 @@ class DeepgramVoiceAgent(Machine):
 
     def _on_error(self, fields: Fields, now: float) -> list[Output]:
         code, words = text(fields, "code"), text(fields, "description")
-        fault = self._explain.error({"code": code, "type": words, "message": words})
-        if "AUTH" in code.upper():  # INVALID_AUTH
-            return self._end(ErrorKind.KEY, fault.detail)
-        return self._end_with(fault)
+        return self._end_with(self._explain.error({"code": code, "type": words, "message": words}))
 
     def _on_warning(self, fields: Fields, now: float) -> list[Output]:
         code, words = text(fields, "code"), text(fields, "description")
@@ -203,13 +198,13 @@ class DeepgramVoiceAgent(Machine):
                 return self._truncate()
             case SendToolResult(call_id, output):
                 return self._calls.answer(call_id, output)
-            case RequestReply(instructions):
-                return self._request(instructions)
+            case RequestReply(_, words):
+                return self._request(words)
             case ShowImage():
                 return []  # it sees nothing
 
     def _append(self, pcm: bytes, now: float) -> list[Output]:
-        if not pcm or self._turn.has_tail:
+        if not pcm or self._turn.is_tail(now):
             return []
         fence = self._turn.sound(now)
         self._alive_until = now + KEEP_ALIVE_S
@@ -224,6 +219,7 @@ class DeepgramVoiceAgent(Machine):
         self._silence.stop()
         self._turn.commit(by_service=False)
         self._agent.owed = True
+        self._at_work.over()
         outputs: list[Output] = [Emit(TurnCommitted(self._turn.item_id))]
         outputs += [self._transcript(words) for words in said_before]
         if early is None:
@@ -272,10 +268,10 @@ class DeepgramVoiceAgent(Machine):
         self._noted_truncation = True
         return [Note("this service cannot be told what was heard of a reply")]
 
-    def _request(self, instructions: str) -> list[Output]:
-        words = frames.words_of(instructions)
-        if not words:
-            return [Note("a reply was asked for without words: this service cannot")]
+    def _request(self, words: str | None) -> list[Output]:
+        """It says what it is given, and obeys no order."""
+        if not words or not words.strip():
+            return [Note("a reply was asked for without its words: this service cannot")]
         interrupts = self._agent.request(words)
         return [SendFrame(frames.inject(words, interrupts=interrupts))]
 
@@ -354,16 +350,25 @@ class DeepgramVoiceAgent(Machine):
         self._turn.commit(by_service=True)
         self._silence.stop()
         self._agent.owed = True
+        self._at_work.over()
         return [Emit(TurnCommitted(self._turn.item_id))]
 
     def _on_thinking(self, fields: Fields, now: float) -> list[Output]:
         outputs = self._agent.thinks()
         if not self._is_answer(now):
-            return outputs
+            return [*outputs, *self._tell_of_work(now)]
         if self._spec.device_ends_turn:
             self._early.begin(fields)
             return outputs
-        return [*outputs, *self._take()]
+        return [*outputs, *self._take(), *self._tell_of_work(now)]
+
+    def _on_call(self, fields: Fields, now: float) -> list[Output]:
+        outputs = self._calls.requested(fields)
+        return [*outputs, *(self._tell_of_work(now) if self._calls.has_others(fields) else [])]
+
+    def _tell_of_work(self, now: float) -> list[Output]:
+        awaited = self._agent.owed and not self._agent.unwanted
+        return self._at_work.tell(now) if awaited or self._agent.speaks else []
 
     def _answer_begins(self) -> list[Output]:
         """Where the service said nothing of the turn, its answer tells that it took it. The

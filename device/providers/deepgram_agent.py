@@ -33,6 +33,7 @@ MOST_DOUBTED_BYTES = 2 * 24_000 * 20
 #: Texts that are kept for a reply whose sound has not begun, and of one that has.
 MOST_EARLY = 8
 MOST_PARTS = 1000
+MOST_CHARACTERS = 20_000
 
 
 class Heard(IntEnum):
@@ -165,7 +166,7 @@ class Agent:
         if self.unwanted:
             return outputs
         if not self.owed:  # unasked: a reply as soon as it sounds
-            self._early = [*self._early, content][-MOST_EARLY:]
+            self._early = [*self._early, content[:MOST_CHARACTERS]][-MOST_EARLY:]
             return outputs
         return [*outputs, *self._begin(), *self._tell(content)]
 
@@ -255,7 +256,8 @@ class Agent:
         return [*outputs, *(o for content in early for o in self._tell(content))]
 
     def _tell(self, content: str) -> list[Output]:
-        if len(self._words) >= MOST_PARTS:
+        length = sum(map(len, self._words)) + len(content)
+        if len(self._words) >= MOST_PARTS or length > MOST_CHARACTERS:
             return []
         gap = " " if self._words else ""
         self._words.append(content)

@@ -23,6 +23,11 @@ class Calls:
         self._names: dict[str, str] = {}
         self._known: deque[str] = deque(maxlen=2 * MOST_CALLS)  # each is run once
 
+    @staticmethod
+    def has_others(fields: Mapping[str, object]) -> bool:
+        """The service runs some of them itself."""
+        return any(f.get("client_side") is False for f in objects(fields, "functions"))
+
     def requested(self, fields: Mapping[str, object]) -> list[Output]:
         """``FunctionCallRequest``."""
         asked = [f for f in objects(fields, "functions") if _is_ours(f)]

@@ -10,12 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from device.providers.wire import text
+from device.providers.wire import objects, text
 
-#: Messages, and a minute of sound.
+#: Messages; bytes of sound and characters, a minute of sound; words of the user's.
 MOST_MESSAGES = 4096
 MOST_BYTES = 2 * 24_000 * 60
 MOST_PARTS = 64
+MOST_CHARACTERS = 20_000
+MOST_FUNCTIONS = 64
+
+_FIELDS = ("type", "role", "content", "message")
+_OF_FUNCTIONS = ("id", "name", "arguments", "client_side")
 
 Message = Mapping[str, object] | bytes
 
@@ -35,22 +40,27 @@ class Early:
 
     def begin(self, message: Message) -> None:
         """With this the service took the turn."""
-        self._messages, self._bytes = [message], 0
+        self._messages, self._bytes = [], 0
+        self.keep(message)
 
     def keep(self, message: Message) -> bool:
         """Whether it is kept until the device ends the turn."""
         if self._messages is None:
             return False
-        self._bytes += len(message) if isinstance(message, bytes) else 0
-        if len(self._messages) < MOST_MESSAGES and self._bytes <= MOST_BYTES:
-            self._messages.append(message)
+        kept = message if isinstance(message, bytes) else _of_use(message)
+        size = self._bytes + _size(kept)
+        if len(self._messages) < MOST_MESSAGES and size <= MOST_BYTES:
+            self._messages.append(kept)
+            self._bytes = size
         return True
 
     def goes_on(self) -> None:
         """The service hears the user again."""
         texts = [m for m in self._messages or () if not isinstance(m, bytes)]
-        said = [text(m, "content") for m in texts if text(m, "role") == "user"]
+        said = [text(m, "content")[:MOST_CHARACTERS] for m in texts if text(m, "role") == "user"]
         self._said = [*self._said, *said][-MOST_PARTS:]
+        while sum(map(len, self._said)) > MOST_CHARACTERS:
+            del self._said[0]
         self._messages = None
 
     def take(self) -> tuple[list[str], list[Message] | None]:
@@ -62,3 +72,22 @@ class Early:
 
     def forget(self) -> None:
         self._messages, self._said = None, []
+
+
+def _of_use(message: Mapping[str, object]) -> Mapping[str, object]:
+    """Those fields that anybody reads."""
+    functions = [
+        {name: one[name] for name in _OF_FUNCTIONS if isinstance(one.get(name), str | bool)}
+        for one in objects(message, "functions")[:MOST_FUNCTIONS]
+    ]
+    told = {name: text(message, name) for name in _FIELDS if name in message}
+    return {**told, "functions": functions} if functions else told
+
+
+def _size(message: Message) -> int:
+    """A bare mark has none: the end of a reply is kept though its sound is not."""
+    if isinstance(message, bytes):
+        return len(message)
+    values = [message.get(name) for name in _FIELDS if name != "type"]
+    values += [value for one in objects(message, "functions") for value in one.values()]
+    return sum(len(value) for value in values if isinstance(value, str))

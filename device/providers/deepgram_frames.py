@@ -5,7 +5,6 @@ Fields stand here only where they are of use; what is left out, the service deci
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
@@ -19,9 +18,6 @@ DEFAULT_VOICE = "aura-2-thalia-en"
 
 KEEP_ALIVE = frame({"type": "KeepAlive"})
 FORCE_END_TURN = frame({"type": "ForceEndTurn"})
-
-#: A reply that is asked for is given as an order that holds the words in quotation marks.
-_QUOTED = re.compile(r'"([^"]*)"\s*$')
 
 
 def address(url: str) -> str:
@@ -113,9 +109,3 @@ def inject(words: str, *, interrupts: bool) -> str:
     """Let the agent say ``words``. Without ``interrupts`` it refuses while somebody speaks."""
     behavior = {"behavior": "interrupt"} if interrupts else {}
     return frame({"type": "InjectAgentMessage", "message": words, **behavior})
-
-
-def words_of(instructions: str) -> str:
-    """What is to be said, word for word: the agent says what it is given, and does not obey."""
-    quoted = _QUOTED.search(instructions)
-    return (quoted.group(1) if quoted else instructions).strip()

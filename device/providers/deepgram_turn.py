@@ -9,6 +9,8 @@ from __future__ import annotations
 
 #: A fence that has not passed by then will not: some lines answer none.
 FENCE_PATIENCE_S = 3.0
+#: The device hears that its turn was taken, and stops sending, within so much.
+TAIL_S = 2.0
 
 
 class Turn:
@@ -19,6 +21,7 @@ class Turn:
         self._fence = 0
         self._fence_until: float | None = None
         self._fence_wanted = False
+        self._tail_until = 0.0
         self.open = False  #: sound was sent that is in no turn yet
         self.has_tail = False  #: the service took the turn; what the device still sends is of none
         self.heard = False  #: the service has told of speech in what was sent since
@@ -30,8 +33,9 @@ class Turn:
 
     def sound(self, now: float) -> str:
         """Sound of the turn is sent. The token of the fence that must follow it, or nothing."""
+        self._tail_until = now + TAIL_S
         if not self.open:
-            self.open = True
+            self.open, self.has_tail = True, False
             self.told = False
             self._count += 1
         if not self._fence_wanted:
@@ -40,6 +44,11 @@ class Turn:
         self._fence += 1
         self._fence_until = now + FENCE_PATIENCE_S
         return f"turn {self._fence}"
+
+    def is_tail(self, now: float) -> bool:
+        """Whether the sound of now is the tail of the turn that was taken. Later it is of the
+        next one, though nobody has said that the last is over."""
+        return self.has_tail and now < self._tail_until
 
     def fence_passed(self, token: str) -> None:
         if token == f"turn {self._fence}":

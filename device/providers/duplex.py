@@ -5,8 +5,10 @@ found in the sound itself:
 
 - A reply begins with its first sound that is not silence, and ends when so much silence is
   behind it (``Manner.pause_s``) that no speaker pauses that long between two sentences. Too
-  soon would be worse than too late: what follows an end nobody waits for. Silence within a
-  reply is passed on, or playback would run dry; silence beyond ``pause_s`` never is.
+  soon would be worse than too late: what follows an end is another reply, which the core takes
+  for the rest of the answer only for a while (``Capabilities.tells_ends``). Silence within a
+  reply is passed on, or playback would run dry; silence beyond ``pause_s`` never is. What
+  silence is, and whether sound that does not end is a reply still, ``hush.py`` finds out.
 - It answers a turn when it begins after the person has paused. What begins before that is an
   "mhm" of the service, which is dropped when it ends while the person goes on, or a greeting,
   which is a reply to no turn. Levels tell (``levels.py``); where they are wrong for too long,
@@ -36,13 +38,11 @@ from device.commands import (
 )
 from device.events import ReplyInterrupted, TurnCommitted, UserTranscript
 from device.providers.base import Emit, Output, SessionSpec
+from device.providers.hush import SILENCE_DB, Hush
 from device.providers.levels import Speaker, peak
 from device.providers.machine import Machine, Stage
 from device.providers.silence import Silence
 from device.providers.speech import Speech
-
-SILENT_PEAK = 32
-"""-60 dB: digital silence, and what a coder makes of it."""
 
 PIECE_MS = 100
 GAP_S = 0.2
@@ -63,12 +63,14 @@ MOST_CHARACTERS = 20_000
 class Manner:
     """``pause_s``: silence that ends a reply. ``feed_s``: silence is sent for so long after the
     device's last sound. ``feeds_reply``: while a reply sounds or is awaited as well.
-    ``listens_aloud``: it may say "mhm" while a person speaks."""
+    ``listens_aloud``: it may say "mhm" while a person speaks. ``silence_db``: what is not louder
+    than that, of full scale, is silence."""
 
     pause_s: float
     feed_s: float
     feeds_reply: bool = False
     listens_aloud: bool = False
+    silence_db: float = SILENCE_DB
 
 
 class Duplex(Machine):
@@ -78,6 +80,7 @@ class Duplex(Machine):
         super().__init__(spec, able)
         self._manner = manner
         self._speech = Speech()
+        self._hush = Hush(manner.silence_db)
         self._speaker = Speaker(able.uplink_rate_hz)
         self._silence = Silence(able.uplink_rate_hz, manner.feed_s)
         self._turns = 0
@@ -220,12 +223,14 @@ class Duplex(Machine):
         return outputs
 
     def _hear_piece(self, pcm: bytes, now: float) -> list[Output]:
-        at = self._clock(now)
-        if peak(pcm) <= SILENT_PEAK:
+        at, level = self._clock(now), peak(pcm)
+        if self._hush.is_silent(level):
             return self._hear_silence(pcm, at, now)
+        self._hush.hear(level, at)
         last_at, self._loud_at = self._loud_at, at
         if self._speech.reply_id:
-            return self._sound(pcm, now, anew=at - last_at >= HELD_GAP_S)
+            over = self._runs_on(at, now)
+            return over or self._sound(pcm, now, anew=at - last_at >= HELD_GAP_S)
         if self._called_off and not self._begins_anew(at, last_at):
             self._early_words = ""  # they were of this
             return []
@@ -262,6 +267,16 @@ class Duplex(Machine):
             self._held = self._held + pcm if quiet_s < HELD_GAP_S else b""
         return []
 
+    def _runs_on(self, at: float, now: float) -> list[Output]:
+        """The end of a reply that sounds, and should have ended; else nothing."""
+        if self._hush.has_stopped(at) and not self._holds_reply():
+            self._hush.learn()
+            return self._end_reply("completed", now)
+        if not self._hush.is_endless(at):
+            return []
+        outputs = self._end_reply("incomplete", now, "it did not end")
+        return outputs + self._call_off(now)
+
     # --- turns and replies -----------------------------------------------------------------
 
     def _take_turn(self, now: float) -> list[Output]:
@@ -279,6 +294,7 @@ class Duplex(Machine):
         self._held = b""
         self._pause_s = self._manner.pause_s
         self._loud_at = self._clock(now)
+        self._hush.begins(self._loud_at)
         self._words, self._voiced, self._taken = "", False, False
         outputs = self._speech.begin()
         if pcm:
@@ -302,7 +318,7 @@ class Duplex(Machine):
         if words and status == "completed":
             outputs += self._speech.words(words, final=True)
         outputs += self._speech.end(status, detail)
-        self._tail_until = None
+        self._hush.ends()
         if self._given_up:
             outputs += self._call_off(now)
         self._feed_or_not()
@@ -317,6 +333,7 @@ class Duplex(Machine):
                 self._early_words += words
             return []
         self._words += words
+        self._hush.words()
         return self._speech.words(words, final=False)
 
     def _understand(self, words: str) -> list[Output]:

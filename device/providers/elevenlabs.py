@@ -5,16 +5,20 @@ which the service tells in the hand-shake (``pcm_24000`` both ways suits the dev
 ``pcm_*`` and ``ulaw_8000`` works). What the agent must have:
 
 - the client events ``audio``, ``interruption``, ``user_transcript``, ``agent_response``,
-  ``agent_response_correction``, ``client_tool_call`` and ``ping``. Without transcripts the turns
-  are told by the answers, which is less sure (:mod:`device.providers.elevenlabs_turns`);
+  ``client_tool_call`` and ``ping``. Without transcripts the turns are told by the answers, which is
+  less sure (:mod:`device.providers.elevenlabs_turns`). With tools of its own also
+  ``agent_tool_request``, ``agent_tool_response`` and ``mcp_tool_call``, or an answer that takes its
+  time behind them may be taken for over;
 - for the device's own tools: client tools of the same names and parameters, whose result is
   waited for. A call of any other is answered with an error;
 - no first message, or ``elevenlabs.override_first_message``: a greeting is not played;
-- for each ``elevenlabs.override_*`` that is on: the permission, in its security settings.
+- for each override that is asked for (``elevenlabs.override_*``, ``llm``, ``keywords`` and how the
+  voice is): the permission, in its security settings;
+- a value for each variable of its prompt, here (``elevenlabs.dynamic_variables``) or there.
 
 A public agent needs no key. For a private one (``elevenlabs.signed``) a signed address is asked
-for with the key, over HTTPS from the same host; a "key" or an address that is signed itself, as a
-program of the owner's may fetch it, is used as it is.
+for with the key, over HTTPS from the same host; an address that is signed itself, as a program of
+the owner's may fetch it (``elevenlabs.key_command``), is used as it is.
 
 Rulings where the protocol leaves room:
 
@@ -64,6 +68,7 @@ from device.providers.base import (
     SessionSpec,
 )
 from device.providers.elevenlabs_faults import ElevenLabsExplainer
+from device.providers.elevenlabs_overrides import mistakes, so_far
 from device.providers.elevenlabs_replies import Replies
 from device.providers.elevenlabs_turns import Turns
 from device.providers.elevenlabs_uplink import Uplink
@@ -83,6 +88,7 @@ CAPABILITIES = Capabilities(
     transcribes_user=True,
     commits=False,
     tells_turns=False,
+    tells_ends=False,
     opens_within_s=4.0,  # a signed address is a request of its own
 )
 _EARLY = frozenset({"conversation_initiation_metadata", "error", "ping"})
@@ -93,7 +99,8 @@ class ElevenLabs(Machine):
 
     def __init__(self, spec: SessionSpec) -> None:
         super().__init__(spec, CAPABILITIES)
-        self._explain: ElevenLabsExplainer = ElevenLabsExplainer(spec.key)
+        self._explain: ElevenLabsExplainer = ElevenLabsExplainer(spec.key, spec.url)
+        self._signed = False  # the address is, as it was given
         self._signing_securely = False
         self._last_fault: Fault | None = None
         form = frames.AudioFormat(RATE_HZ)
@@ -111,11 +118,9 @@ class ElevenLabs(Machine):
 
     def _begin(self, now: float) -> list[Output]:
         key = self._spec.key
-        if frames.is_address(key):
-            return [Connect(key)]
         try:
-            if frames.is_signed(self._spec.url):
-                self._explain.keep_out(self._spec.url)
+            self._signed = frames.is_signed(self._spec.url)
+            if self._signed:
                 return [Connect(self._spec.url)]
             agent_id = frames.agent_of(self._spec)
             if not agent_id:
@@ -140,10 +145,11 @@ class ElevenLabs(Machine):
         self._explain.keep_out(url)
         if not frames.is_address(url) or (self._signing_securely and url.startswith("ws:")):
             return self._end(ErrorKind.PROTOCOL, "the service gave no signed address to be used")
-        return [Connect(url)]
+        return [*self._opens(), Connect(url)]
 
     def _greet(self, now: float) -> list[Output]:
-        return [SendFrame(frames.initiation(self._spec))]
+        notes = [Note(words) for words in mistakes(self._spec)]
+        return [*notes, SendFrame(frames.initiation(self._spec))]
 
     def _on_metadata(self, message: Incoming, now: float) -> list[Output]:
         if self._stage is not Stage.GREETING:
@@ -162,7 +168,7 @@ class ElevenLabs(Machine):
         self._turns.begin(now)
         told: list[Output] = []
         if self._spec.history and not self._spec.options.get("override_prompt"):
-            told.append(SendFrame(frames.context(frames.so_far(self._spec.history))))
+            told.append(SendFrame(frames.context(so_far(self._spec.history))))
         return [*told, *self._ready(text(message.fields, "conversation_id"), now)]
 
     # --- commands ----------------------------------------------------------------------------
@@ -247,10 +253,14 @@ class ElevenLabs(Machine):
         return self._if_private(super()._fault_of_refusal(status, body))
 
     def _if_private(self, fault: Fault) -> Fault:
-        """A public agent asks for no key."""
+        """A public agent asks for no key, and a signed address is one."""
         if fault.kind is not ErrorKind.KEY or self._spec.key:
             return fault
         words = "the agent is private (set elevenlabs.signed, and a key) or there is none"
+        if self._signed:
+            words = (
+                "the signed address is not good any more (a session must begin within 15 minutes)"
+            )
         return replace(fault, detail=f"{words}: {fault.detail}")
 
     def _fault_of_closing(self, code: int, reason: str) -> Fault:
@@ -269,4 +279,11 @@ class ElevenLabs(Machine):
         return [*self._replies.hang_up(now), *ended]
 
 
-SERVICE = Service(ElevenLabs, CAPABILITIES, URL, keyed=False)
+SERVICE = Service(
+    ElevenLabs,
+    CAPABILITIES,
+    URL,
+    keyed=False,
+    needs=("agent_id",),
+    ignores={"instructions": "override_prompt", "voice": "override_voice", "model": ""},
+)

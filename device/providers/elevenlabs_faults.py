@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import parse_qsl, urlsplit
 
 from device.events import ErrorKind
+from device.providers import elevenlabs_overrides as overrides
 from device.providers.base import SessionSpec
-from device.providers.faults import Explainer, Fault
+from device.providers.faults import Explainer, Fault, secrets_in
 from device.providers.wire import text
 
 #: What each type of error is, and whether the session is over with it.
@@ -22,39 +22,20 @@ _TYPES: Mapping[str, tuple[ErrorKind, bool]] = {
     "safety_violation": (ErrorKind.SERVICE, False),
     "websocket_disconnect": (ErrorKind.SERVICE, True),
 }
-#: The switch of each override, and the words by which a refusal may name it.
-_OVERRIDES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "override_prompt": ("the prompt", ("prompt",)),
-    "override_voice": ("the voice", ("voice", "tts")),
-    "override_language": ("the language", ("language",)),
-    "override_first_message": ("the first message", ("first_message", "first message")),
-}
-#: A shorter part of an address is no secret, but a word that a message may need.
-_SHORTEST_SECRET = 16
 
 
 class ElevenLabsExplainer(Explainer):
     """Also keeps a signed address, and what is in it, out of every text."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, url: str) -> None:
+        """``url``: as it is configured."""
         super().__init__(key)
-        self._secrets: list[str] = []
-        self.keep_out(key)
+        self.keep_out(url)
 
     def keep_out(self, address: str) -> None:
-        """``address`` carries a secret in its query; what is none changes nothing."""
-        try:
-            parts = urlsplit(address)
-            values = [value for _, value in parse_qsl(parts.query)]
-        except ValueError:
-            return
-        inside = [address, parts.query, *values]
-        self._secrets += [part for part in inside if len(part) >= _SHORTEST_SECRET]
-
-    def clean(self, words: str, limit: int = 200) -> str:
-        for secret in self._secrets:
-            words = words.replace(secret, "[key]")
-        return super().clean(words, limit)
+        """If it is signed; the address of a public agent may be named."""
+        if secrets_in(address):
+            self.keep(address)
 
     def told(self, error: Mapping[str, object], spec: SessionSpec) -> Fault:
         """An ``error_event``."""
@@ -68,6 +49,9 @@ class ElevenLabsExplainer(Explainer):
                 fault = replace(fault, kind=said.kind, over=said.over)
         elif known is not None:
             fault = replace(fault, kind=known[0], over=known[1])
+        if kind == "missing_dynamic_variable":
+            words = "the agent wants a variable that is not in elevenlabs.dynamic_variables"
+            fault = replace(fault, detail=f"{words}: {fault.detail}")
         if kind == "override_error":
             fault = replace(fault, detail=f"{self._override(message, spec)}: {fault.detail}")
         return fault
@@ -87,14 +71,11 @@ class ElevenLabsExplainer(Explainer):
     @staticmethod
     def _override(message: str, spec: SessionSpec) -> str:
         """Which of them the agent does not allow, as far as it says so."""
-        lowered = message.lower()
-        sent = {name: it for name, it in _OVERRIDES.items() if spec.options.get(name)}
-        named = {n: it for n, it in sent.items() if any(word in lowered for word in it[1])}
-        refused = named or sent
-        if not refused:
+        names = overrides.refused(message, spec)
+        if not names:
             return "the agent refused the session's settings"
-        what = " and ".join(words for words, _ in refused.values())
-        switches = ", ".join(f"elevenlabs.{name}" for name in refused)
+        what = " and ".join(overrides.PLACES[name][1] for name in names)
+        switches = ", ".join(f"elevenlabs.{name}" for name in names)
         return (
             f"the agent does not let {what} be overridden: allow it in the agent's security "
             f"settings, or switch off {switches}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from device.providers import elevenlabs_mulaw as mulaw
-from device.providers.base import Said, SessionSpec
+from device.providers import elevenlabs_overrides as overrides
+from device.providers.base import SessionSpec
 from device.providers.wire import encode_base64, frame
 
 PATH = "/v1/convai/conversation"
@@ -81,7 +81,7 @@ def is_signed(url: str) -> bool:
 
 
 def is_address(value: str) -> bool:
-    """Whether a "key" is a signed address, as a program of the owner's may fetch one."""
+    """Whether a socket can be opened there."""
     return value.startswith(("wss://", "ws://"))
 
 
@@ -89,34 +89,15 @@ def is_address(value: str) -> bool:
 
 
 def initiation(spec: SessionSpec) -> str:
-    """The first message. An override that the owner did not ask for is not sent: the service
-    refuses a session for one that the agent's security settings do not allow."""
-    options = spec.options
-    agent: dict[str, object] = {}
-    if options.get("override_prompt"):
-        prompt = "\n\n".join(part for part in (spec.instructions, so_far(spec.history)) if part)
-        agent["prompt"] = {"prompt": prompt}
-    if options.get("override_first_message"):
-        agent["first_message"] = ""
-    if options.get("override_language") and spec.language:
-        agent["language"] = spec.language.partition("-")[0].lower()
-    overrides: dict[str, object] = {"agent": agent} if agent else {}
-    if options.get("override_voice") and spec.voice:
-        overrides["tts"] = {"voice_id": spec.voice}
+    """The first message."""
     fields: dict[str, object] = {"type": "conversation_initiation_client_data"}
-    if overrides:
-        fields["conversation_config_override"] = overrides
-    if options.get("user_id"):
-        fields["user_id"] = str(options["user_id"])
+    if config := overrides.config(spec):
+        fields["conversation_config_override"] = config
+    if variables := overrides.variables(spec):
+        fields["dynamic_variables"] = variables
+    if spec.options.get("user_id"):
+        fields["user_id"] = str(spec.options["user_id"])
     return frame(fields)
-
-
-def so_far(history: Sequence[Said]) -> str:
-    """What was said before, in words for a model; empty: nothing was."""
-    if not history:
-        return ""
-    lines = [f"{'User' if said.by == 'user' else 'You'}: {said.text}" for said in history]
-    return "\n".join(["The conversation so far, which goes on now:", *lines])
 
 
 def sound(pcm: bytes, form: AudioFormat) -> str:

@@ -1,16 +1,18 @@
 """When an ElevenLabs agent has said all: it does not tell. Pure; times in seconds.
 
 Its sound comes faster than it is played. So a reply is over when its sound, played from when it
-began to come, must have come to its end and nothing more has come: what is late until then costs
-nobody anything, and whoever listens again after the reply waits for nothing. Where the sound
-comes only as fast as it is played, a silence must last a moment, a short one when every letter of
-the words that were told has been voiced (``alignment``), a longer one when many have not been, or
-when other words were told since (a tool of the agent's own was asked).
+began to come, must have come to its end and nothing more has come: whoever listens again after it
+waits for nothing, and playback does not run dry. Where the sound comes only as fast as it is
+played, a silence must last a moment, a short one when every letter of the words that were told
+has been voiced (``alignment``), a longer one when many have not been, or when other words were
+told since. What comes later the core takes for the rest of the answer, for a while
+(``Capabilities.tells_ends``).
 
-No silence within a reply is waited for longer than ``most_s``, which stays below what the core
-waits (``service.reply_timeout_s``). After a tool's result the agent thinks anew: what comes
-meanwhile may be the end of what it said before, so more patience is taken until its next words are
-told.
+Where the agent seems to have only begun, with a word that fills its pause ("Hmm."), or a sentence
+that trails off ("Let me see..."), a silence behind its sound is waited for. After a tool's result
+it thinks anew: what comes meanwhile may be the end of what it said before, so more patience is
+taken until its next words are told. No silence within a reply is waited for longer than
+``most_s``, which stays below what the core waits (``service.reply_timeout_s``).
 """
 
 from __future__ import annotations
@@ -18,11 +20,16 @@ from __future__ import annotations
 from device.providers.elevenlabs_wire import letters
 
 LEAST_S = 1.0
-ALL_VOICED_S = 0.3
+ALL_VOICED_S = 0.5
 MORE_S = 3.0
 CONTINUES_S = 5.0
 MOSTLY_VOICED = 0.7
 """Words and what is voiced of them differ: numbers are read out, remarks are not."""
+
+FILLER_LETTERS = 6
+"""An answer is hardly ever that short."""
+
+TRAILS_OFF = ("...", "…", ",", ":", "-", "–", "—")
 
 
 class Quiet:
@@ -32,7 +39,7 @@ class Quiet:
         self._most_s = most_s
         self._letters = self._voiced = 0
         self._played_until = 0.0
-        self._continues = self._owes_sound = False
+        self._continued = self._continues = self._owes_sound = self._trails_off = False
         self.told = False  #: its words have come
         self.sounded = False
         self.due: float | None = None  #: when it is over, unless something comes
@@ -41,7 +48,8 @@ class Quiet:
         """A reply begins; ``continues``: after a tool's result."""
         self._letters = self._voiced = 0
         self._played_until = now
-        self._continues, self._owes_sound = continues, False
+        self._continued = self._continues = continues
+        self._owes_sound = self._trails_off = False
         self.told = self.sounded = False
         self.due = now + self._most_s
 
@@ -58,6 +66,7 @@ class Quiet:
     def words(self, text: str, now: float) -> None:
         """What it says, or says next."""
         self._letters += letters(text)
+        self._trails_off = text.rstrip().endswith(TRAILS_OFF)
         self._owes_sound = self.told
         self.told, self._continues = True, False
         self._wait(now)
@@ -68,8 +77,13 @@ class Quiet:
         self._wait(now)
 
     def _wait(self, now: float) -> None:
-        left_s = self._played_until - now
-        wait_s = max(self._least_s, left_s) if self.sounded else self._most_s
+        left_s = max(0.0, self._played_until - now)
+        if not self.sounded:
+            wait_s = self._most_s
+        elif self.told and not self._continues and (self._trails_off or self._fills_a_pause):
+            wait_s = left_s + MORE_S
+        else:
+            wait_s = max(left_s, self._least_s)
         self.due = now + min(wait_s, self._most_s)
 
     @property
@@ -81,3 +95,8 @@ class Quiet:
         if self._owes_sound or 0 < self._voiced < MOSTLY_VOICED * self._letters:
             return MORE_S
         return LEAST_S
+
+    @property
+    def _fills_a_pause(self) -> bool:
+        """What follows a tool's result ("Done.") does not."""
+        return 0 < self._letters <= FILLER_LETTERS and not self._continued

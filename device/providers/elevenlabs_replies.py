@@ -15,11 +15,16 @@ from device.providers.elevenlabs_quiet import Quiet
 from device.providers.elevenlabs_turns import Sign, Turns, Whose
 from device.providers.elevenlabs_uplink import Uplink
 from device.providers.elevenlabs_wire import Incoming
+from device.providers.elevenlabs_work import NOT_WAITED_FOR, Work
 from device.providers.speech import Speech
 from device.providers.wire import Malformed, parse_object, text
 
 PATIENCE = 0.6
 """Of what the core waits for a sign of the reply: the longest silence within one."""
+MOST_HELD_BYTES = 2_000_000
+"""20 s of sound at the highest rate."""
+MESSAGE_BYTES = 1000
+"""What a message counts beyond its sound and words."""
 FAR_AHEAD = 100_000
 """No interruption is about sound that is so much later than all that came."""
 
@@ -41,10 +46,13 @@ class Replies:
         self._highest = self._dropped_to = -1  # numbers of audio: seen, and not to be played
         self._last_words: tuple[int | None, str] = (None, "")
         self._calls: set[str] = set()  # that the core has not answered
+        self._work = Work(spec)  # of tools of the agent's own
+        self._held: list[Incoming] = []  # sound and words that may be the next reply's
         self._continues = False  # the reply that begins next follows a tool's result
         self.handlers: Mapping[str, Handler] = {
             "agent_response": self._on_words,
-            "agent_response_correction": self._on_correction,
+            "agent_tool_request": self._on_tool_request,
+            "agent_tool_response": self._on_tool_response,
             "audio": self._on_audio,
             "client_tool_call": self._on_call,
             "interruption": self._on_interruption,
@@ -62,6 +70,8 @@ class Replies:
         """The turn is given up; a reply that has begun is called off by itself."""
         may_be_answered = self._turns.abandon(now)
         self._continues = False
+        if not self.under_way:
+            self._work.stop()
         outputs = [] if self.under_way else self._refuse_calls()
         return [*outputs, *self._uplink.be_active(now)] if may_be_answered else outputs
 
@@ -100,7 +110,8 @@ class Replies:
             return outputs
         self._uplink.hush(now)
         turn = self._turns.name
-        return [*outputs, Emit(TurnCommitted(turn)), Emit(UserTranscript(words, True, turn))]
+        outputs += [Emit(TurnCommitted(turn)), Emit(UserTranscript(words, True, turn))]
+        return outputs + self._let_go(message.event_id, now)
 
     def _on_audio(self, message: Incoming, now: float) -> list[Output]:
         if self._is_dropped(message):
@@ -110,6 +121,7 @@ class Replies:
             return []
         outputs, wanted = self._begin(Sign.SOUND, now)
         if not wanted:
+            self._hold(message)
             return []
         pcm = self.form.to_pcm(message.audio)
         self._quiet.sound(len(pcm) / (2 * self.form.rate_hz), message.voiced, now)
@@ -123,17 +135,12 @@ class Replies:
             return []
         outputs, wanted = self._begin(Sign.WORDS, now)
         if not wanted:
+            self._last_words = known  # it is told again when it is let go
+            self._hold(message)
             return []
+        self._work.words(message.event_id)
         self._quiet.words(words, now)
         return outputs + self._speech.words(words, final=True)
-
-    def _on_correction(self, message: Incoming, now: float) -> list[Output]:
-        """What was said of a reply until somebody spoke over it. Of one that is over, as it is
-        after an interruption, nothing is told any more."""
-        if self._is_dropped(message):
-            return []
-        words = text(message.fields, "corrected_agent_response")
-        return self._speech.words(words, final=True)
 
     def _on_interruption(self, message: Incoming, now: float) -> list[Output]:
         number = message.event_id
@@ -167,11 +174,34 @@ class Replies:
         return outputs + self._speech.call(call_id, name, _arguments(message))
 
     def _on_mcp_call(self, message: Incoming, now: float) -> list[Output]:
-        call_id = text(message.fields, "tool_call_id")
-        if text(message.fields, "state") != "awaiting_approval" or not call_id:
-            return []
+        call_id, state = (text(message.fields, name) for name in ("tool_call_id", "state"))
+        if state == "loading" and call_id:
+            return self._work_begins(call_id, now)
+        if state != "awaiting_approval" or not call_id:
+            return self._work_ends(call_id, now)
         words = "an MCP tool of the agent's wants an approval, which nobody here can give: refused"
         return [SendFrame(frames.mcp_refusal(call_id)), Note(words)]
+
+    def _on_tool_request(self, message: Incoming, now: float) -> list[Output]:
+        call_id, kind = (text(message.fields, name) for name in ("tool_call_id", "tool_type"))
+        if kind in NOT_WAITED_FOR:
+            return []
+        return self._work_begins(call_id, now, message.event_id)
+
+    def _on_tool_response(self, message: Incoming, now: float) -> list[Output]:
+        return self._work_ends(text(message.fields, "tool_call_id"), now, responds=True)
+
+    def _work_begins(self, call_id: str, now: float, number: int | None = None) -> list[Output]:
+        if not (self.under_way or self._turns.owed):
+            return []
+        if call_id:  # else nobody could tell when it is over
+            self._work.begins(call_id, now, number)
+        return self._work.tell(now)
+
+    def _work_ends(self, call_id: str, now: float, *, responds: bool = False) -> list[Output]:
+        if self._work.ends(call_id, responds=responds) and self.under_way:
+            self._quiet.goes_on(now)
+        return []
 
     # --- from first to last -------------------------------------------------------------------
 
@@ -182,6 +212,7 @@ class Replies:
         if not self.under_way:
             return []
         self._quiet.stop()
+        self._work.stop()
         self._turns.reply_over()
         self._uplink.rest(now)
         calls = [] if keep_calls else self._refuse_calls()
@@ -221,6 +252,24 @@ class Replies:
         self._dropped_to = max(self._dropped_to, self._highest)
         self._turns.cut(now, told=self._quiet.told)
 
+    def _hold(self, message: Incoming) -> None:
+        """Late words and sound of what was cut, or the first of the answer to the turn that is
+        open: its transcript, which may be on its way behind them, has a number between the two."""
+        if self._turns.open and message.event_id is not None:
+            self._held.append(message)
+            while sum(_size(held) for held in self._held) > MOST_HELD_BYTES:
+                del self._held[0]
+
+    def _let_go(self, number: int | None, now: float) -> list[Output]:
+        """A turn was taken, by the transcript of this number."""
+        held, self._held = self._held, []
+        outputs: list[Output] = []
+        for message in held:
+            if number is not None and message.event_id is not None and message.event_id > number:
+                told = self.handlers[message.type](message, now)
+                outputs += told if isinstance(told, list) else []
+        return outputs
+
     def _refuse_calls(self) -> list[Output]:
         """Those that the core will not answer any more: the agent waits for each."""
         calls, self._calls = sorted(self._calls), set()
@@ -234,12 +283,21 @@ class Replies:
 
     @property
     def due(self) -> float | None:
+        if self._work.goes_on:
+            return self._work.due
         return self._quiet.due if self.under_way and not self._calls else None
 
     def time_out(self, now: float) -> list[Output]:
         due = self.due
         if due is None or now < due:
             return []
+        if self._work.is_too_long(now):
+            self._work.stop()
+            if self.under_way:
+                self._quiet.goes_on(now)
+            return []
+        if self._work.goes_on:
+            return self._work.tell(now)
         if self._quiet.sounded:
             return self.end(now)
         return self.fail('the agent sent no sound: its client event "audio" may be off', now)
@@ -247,6 +305,10 @@ class Replies:
 
 def _refusal(call_id: str, why: str = "called off") -> SendFrame:
     return SendFrame(frames.tool_result(call_id, why, is_error=True))
+
+
+def _size(message: Incoming) -> int:
+    return MESSAGE_BYTES + len(message.audio) + len(text(message.fields, "agent_response"))
 
 
 def _arguments(message: Incoming) -> str:

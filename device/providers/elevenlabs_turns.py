@@ -14,7 +14,9 @@ a name. So this is told from the order of things:
 - What was sent and then given up may still become a turn of the agent's, soon. A transcript that
   comes before enough was said since (`FRESH_S`), or that may have been on its way before any of it
   was received (the fence), is of that turn, and so is the reply to it.
-- What the agent says before anybody has said anything is its greeting, and no answer.
+- What the agent says before anybody has said anything is its greeting, and no answer. Nor is what
+  it says in a turn that nobody can have finished (`SHORTEST_S`): it is unasked, or the rest of what
+  it said before a pause.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from enum import Enum, auto
 
 FRESH_S = 1.0
 """Nobody is transcribed sooner: a word of 0.3 s, and the silence that ends a turn."""
+SHORTEST_S = 0.8
+"""Nor answered: there must be some silence behind the word."""
 STALE_S = 10.0
 """By then an agent has taken what was given up, or will not."""
 FENCE_S = 5.0
@@ -64,7 +68,8 @@ class Turns:
         self._transcribed = True  # the turn that was taken last
         self._transcript: int | None = None  # the number of the newest
         self._spoke = False
-        self._fresh_s = 0.0  # what the agent heard since something was given up
+        self._turn_s = 0.0  # what it heard of the turn that is open
+        self._fresh_s = 0.0  # and since something was given up
         self._stale_until = 0.0
         self._fence: str | None = None  # None: to be asked for; empty: passed
         self._fence_until = 0.0
@@ -88,13 +93,17 @@ class Turns:
         """The device sends so much of it. Whether to pass it on."""
         if now < self._tail_until:
             return False
-        self.open = True
+        if not self.open:
+            self.open, self._turn_s = True, 0.0
+        self._turn_s += seconds
         self._fresh_s += seconds
         return True
 
     def silence(self, seconds: float) -> None:
         """So much of it was sent behind the sound."""
-        self._fresh_s += seconds if self.open else 0.0
+        if self.open:
+            self._turn_s += seconds
+            self._fresh_s += seconds
 
     def fence_wanted(self, now: float) -> str:
         """The token of a fence to be asked for behind the sound; empty: none."""
@@ -173,7 +182,7 @@ class Turns:
             self.owed = False
             return Whose.ANSWER
         greets = first and not self.transcribes and now < self._greeting_until
-        if not self.open or greets:
+        if not self.open or greets or self._turn_s < SHORTEST_S:
             return Whose.UNASKED
         self._take(now, transcribed=False)
         self.owed = False
@@ -183,7 +192,7 @@ class Turns:
         """The agent broke off what it was saying; ``heard``: for a reply that nobody had cut."""
         self.muted = False
         if heard:  # by the user, whose words the agent has begun to hear
-            self.open = True
+            self.open, self._turn_s = True, SHORTEST_S
             self._tail_until = 0.0
 
     # --- small things ----------------------------------------------------------------------

@@ -10,7 +10,8 @@ from device.providers.wire import Malformed, decode_base64, mapping, parse_objec
 #: Under which name a message holds its fields.
 PAYLOADS: Mapping[str, str] = {
     "agent_response": "agent_response_event",
-    "agent_response_correction": "agent_response_correction_event",
+    "agent_tool_request": "agent_tool_request",
+    "agent_tool_response": "agent_tool_response",
     "audio": "audio_event",
     "client_tool_call": "client_tool_call",
     "conversation_initiation_metadata": "conversation_initiation_metadata_event",
@@ -20,9 +21,13 @@ PAYLOADS: Mapping[str, str] = {
     "ping": "ping_event",
     "user_transcript": "user_transcription_event",
 }
+#: Nobody waits for anything that these say.
+ONLY_TELLING = frozenset({"agent_tool_request", "agent_tool_response"})
 OF_NO_USE = frozenset(
     {
         "agent_chat_response_part",
+        "agent_response_correction",  # the device knows what was heard
+        "agent_tool_response_full_payload",
         "agent_typing",
         "asr_initiation_metadata",
         "context_usage",
@@ -33,7 +38,7 @@ OF_NO_USE = frozenset(
         "vad_score",
     }
 )
-OF_NO_USE_FAMILIES = ("agent_reasoning_", "agent_tool_", "external_agent_", "internal_")
+OF_NO_USE_FAMILIES = ("agent_reasoning_", "external_agent_", "internal_")
 #: Numbers of events beyond this are none: they would drown all that follow.
 MOST_EVENTS = 2**53
 
@@ -66,6 +71,8 @@ def parse(data: str | bytes) -> Incoming | Malformed:
     if name is None:
         return Incoming(kind, {})
     fields = message.get(name)
+    if fields is None and kind in ONLY_TELLING:
+        fields = {}
     if kind == "error" and fields is None:
         fields = message  # a quota that is used up is told without an event
     if not isinstance(fields, dict):

@@ -10,9 +10,17 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from device.events import ErrorKind
-from device.providers.wire import mapping, text
+from device.providers.wire import text
+
+_SHORTEST_SECRET = 12
+_PLAIN = re.compile(
+    r"(?i)model|.*version|.*deployment.*|agent.?(id|name)|assistant.?id|project.*|language|voice"
+    r"|call.?id|user.?id|session.?id|.*format|encoding|region|profile"
+)
+"""Parameters of an address that are no secret, and that an error may have to name."""
 
 #: Looked for in order; the first that occurs decides.
 _WORDS: tuple[tuple[str, ErrorKind, bool], ...] = (
@@ -21,15 +29,29 @@ _WORDS: tuple[tuple[str, ErrorKind, bool], ...] = (
     (r"beta_api_shape|model_not_found|unsupported_model|invalid_model", ErrorKind.PROTOCOL, True),
     (
         r"api_?key|authenticat|unauthori[sz]ed|permission|forbidden"
-        r"|token_(expired|invalid|revoked)|(invalid|expired)_token",
+        r"|token_(expired|invalid|revoked)|(invalid|expired)_token"
+        r"|invalid_auth|auth_(error|fail|invalid|required)",
         ErrorKind.KEY,
         True,
     ),
-    (r"insufficient_quota|credit_balance|billing|quota_exceeded|payment", ErrorKind.QUOTA, True),
+    (
+        r"insufficient_(quota|credit|fund|balance)|credit_balance|billing|quota_exceeded|payment",
+        ErrorKind.QUOTA,
+        True,
+    ),
     (r"rate_?limit|quota|too_many", ErrorKind.QUOTA, False),
     (r"server_error|internal|overloaded|unavailable|timeout", ErrorKind.SERVICE, False),
     (r"invalid|missing|unknown|unsupported|not_found", ErrorKind.PROTOCOL, False),
 )
+
+_OF_A_PART = re.compile(r"mcp|tool|function|transcri")
+"""A fault with these words is of something that the session asks or does without."""
+_CERTAIN = re.compile(
+    r"api_?key|token_(expired|invalid|revoked)|(invalid|expired)_token|beta_api_shape|model"
+    r"|invalid_auth|auth_(error|fail|invalid|required)|quota|credit|billing|payment|session"
+)
+"""With these an open session is over. Other words that a hand-shake is refused with are, once it
+is open, about something in it; and who means the session closes it."""
 
 _CLOSE_CODES = {
     1000: (ErrorKind.SERVICE, "the service ended the session"),
@@ -66,16 +88,46 @@ class Fault:
     code: str = ""
 
 
-class Explainer:
-    """Puts errors into words; the session's key never appears in them."""
+def secrets_in(address: str) -> tuple[str, ...]:
+    """What must not be shown of a signed address beside the whole of it: the user's password and
+    whatever its query says that is long enough, as it is sent and as it is meant."""
+    try:
+        parts = urlsplit(address)
+        query = parse_qsl(parts.query, keep_blank_values=True)
+        password = parts.password or ""
+    except ValueError:
+        return ()
+    if not parts.scheme or not parts.netloc:
+        return ()
+    meant = [value for name, value in query if not _PLAIN.fullmatch(name)]
+    pairs = [pair.partition("=") for pair in parts.query.split("&")]
+    sent = [value for name, _, value in pairs if not _PLAIN.fullmatch(name)]
+    found = {password, *meant, *sent, *(quote(value, safe="") for value in meant)}
+    return tuple(secret for secret in found if len(secret) >= _SHORTEST_SECRET)
 
-    def __init__(self, key: str) -> None:
+
+class Explainer:
+    """Puts errors into words; no secret of the session ever appears in them: neither ``key`` nor
+    what else was to be kept."""
+
+    def __init__(self, key: str, *more: str) -> None:
         self._key = key
+        self.opened = False  #: the session was accepted, and the key with it
+        self._kept: list[str] = []  # the longest first: a part of another would leave its rest
+        self.keep(*more)
+
+    def keep(self, *secrets: str) -> None:
+        """These are not shown, either; an address neither as a whole nor what is secret in it."""
+        found = {
+            one for s in secrets for one in (s, *secrets_in(s)) if len(one) >= _SHORTEST_SECRET
+        }
+        self._kept = sorted({*self._kept, *found}, key=len, reverse=True)
 
     def clean(self, words: str, limit: int = 200) -> str:
         """One line without control characters and without anything like a key."""
-        if self._key:
-            words = words.replace(self._key, "[key]")
+        for secret in (self._key, *self._kept):
+            if secret:
+                words = words.replace(secret, "[key]")
         words = re.sub(r"\b(sk|ek)[-_][\w*-]{6,}", "[key]", words)
         words = " ".join("".join(c if c.isprintable() else " " for c in words).split())
         return words if len(words) <= limit else words[: limit - 1] + "…"
@@ -85,11 +137,20 @@ class Explainer:
         code = text(error, "code")
         family = text(error, "type")
         message = text(error, "message")
-        kind, over = _classify(code, family)
+        kind, over = self._weigh(code, family)
         detail = self.clean(message or code or family or "the service reported an error")
         if code and code not in detail:
             detail += f" [{self.clean(code, 60)}]"
         return Fault(kind, detail, over, code)
+
+    def _weigh(self, code: str, family: str) -> tuple[ErrorKind, bool]:
+        """What kind of fault it is, and whether it is the session's end."""
+        kind, over = _classify(code, family)
+        words = _as_words(code or family)
+        about_a_part = _OF_A_PART.search(words) is not None
+        if over and about_a_part:
+            return (ErrorKind.SERVICE if kind is ErrorKind.KEY else kind), False
+        return kind, over and not (self.opened and not _CERTAIN.search(words))
 
     def refusal(self, status: int, body: bytes) -> Fault:
         """The hand-shake was answered with HTTP ``status``."""
@@ -99,8 +160,9 @@ class Explainer:
         if error:
             fault = self.error(error)
             detail += f": {fault.detail}"
-            # The body knows better than a general 400.
-            if status == 400 and fault.kind in (ErrorKind.KEY, ErrorKind.QUOTA):
+            # The body knows better than a general 400, and some tell a limit with 401.
+            limit = status in (400, 401, 403) and fault.kind is ErrorKind.QUOTA
+            if limit or (status == 400 and fault.kind is ErrorKind.KEY):
                 kind = fault.kind
         return Fault(kind, detail, over=True)
 
@@ -122,11 +184,15 @@ def _classify(code: str, family: str) -> tuple[ErrorKind, bool]:
 
 
 def _first_match(words: str, default: tuple[ErrorKind, bool]) -> tuple[ErrorKind, bool]:
-    lowered = words.lower().replace(" ", "_")
+    lowered = _as_words(words)
     for pattern, kind, over in _WORDS:
         if re.search(pattern, lowered):
             return kind, over
     return default
+
+
+def _as_words(code: str) -> str:
+    return code.lower().replace(" ", "_")
 
 
 def _of_private_code(code: int, default: ErrorKind) -> ErrorKind:
@@ -151,9 +217,41 @@ def _refusal(status: int) -> tuple[ErrorKind, str]:
 
 
 def _error_in(body: bytes) -> Mapping[str, object]:
-    """``{"error": {...}}`` of an HTTP answer, or nothing."""
+    """What an HTTP answer says of an error, as an ``error`` object, or nothing. It stands in
+    ``error``, in ``detail`` or at the top, and services have as many names for its parts."""
     try:
-        parsed = json.loads(body)
+        parsed = _first(json.loads(body))
     except (ValueError, RecursionError):
         return {}
-    return mapping(parsed, "error") if isinstance(parsed, dict) else {}
+    if not isinstance(parsed, dict):
+        return {}
+    found = [_as_error(_first(parsed.get("error"))), _as_error(_first(parsed.get("detail")))]
+    found += [_as_error(parsed), {"message": _said(parsed, "detail", "error")}]
+    worded = [error for error in found if error.get("message")]
+    return next(iter(worded or [error for error in found if error.get("code")]), {})
+
+
+def _first(value: object) -> object:
+    """Of a list; anything else is what it is."""
+    return (value[0] if value else None) if isinstance(value, list) else value
+
+
+def _as_error(said: object) -> dict[str, str]:
+    return {
+        "code": _said(said, "code", "err_code", "status"),
+        "type": _said(said, "type"),
+        "message": _said(said, "message", "err_msg", "msg"),
+    }
+
+
+def _said(fields: object, *names: str) -> str:
+    """The first of these that is text, or texts."""
+    if not isinstance(fields, dict):
+        return ""
+    for name in names:
+        value = fields.get(name)
+        if isinstance(value, list):
+            value = " ".join(one for one in value if isinstance(one, str))
+        if isinstance(value, str) and value.strip():
+            return value
+    return ""

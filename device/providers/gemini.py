@@ -24,6 +24,8 @@ apart. Loop thread only, except `decode`. Rulings where the protocol leaves room
 - A handle that is not accepted is given up, and the next attempt tells the history instead.
 - A picture is sent as a frame of video; where the device ends turns, within the next activity,
   as only what is in one counts.
+- On Vertex the key is an access token (``key_command`` renews it) and the model a whole resource
+  path; which of the setup's newer fields it knows is not documented.
 - ``languageCode`` is not sent: models with a voice of their own choose the language themselves.
 
 Not verified against the live service: what an open activity without sound does, and one that is
@@ -103,6 +105,7 @@ _KNOWN = frozenset(
         "error",
     }
 )
+_CONVERSATION = frozenset({"serverContent", "toolCall", "toolCallCancellation"})
 _KEY_WORDS = re.compile(
     r"api[ _]?key|unauthenticated|permission|credential|(auth|access|ephemeral) ?token", re.I
 )
@@ -165,11 +168,11 @@ class GeminiLive(Machine):
             case CommitTurn():
                 return talk.commit()
             case ClearInput():
-                return talk.clear()
+                return talk.clear(now)
             case AbandonTurn():
-                return talk.abandon()
+                return talk.abandon(now)
             case CancelReply(reply_id):
-                return talk.cancel(reply_id)
+                return talk.cancel(reply_id, now)
             case SendToolResult(call_id, output):
                 return talk.answer(call_id, output)
             case TruncateReply():
@@ -183,7 +186,7 @@ class GeminiLive(Machine):
         return self._talk.due
 
     def _time_out(self, now: float) -> list[Output]:
-        return self._talk.pause()
+        return self._talk.time_out(now)
 
     # --- messages -----------------------------------------------------------------------------
 
@@ -200,12 +203,8 @@ class GeminiLive(Machine):
         if message.pcm and message.rate_hz != frames.DOWNLINK_HZ:
             words = f"the service speaks at {message.rate_hz} Hz, not at {frames.DOWNLINK_HZ} Hz"
             return [*outputs, *self._end(ErrorKind.PROTOCOL, words)]
-        if "serverContent" in fields:
-            outputs += self._talk.on_content(message)
-        if "toolCall" in fields:
-            outputs += self._talk.on_calls(message)
-        if "toolCallCancellation" in fields:
-            outputs += self._talk.on_calls_cancelled(message)
+        if fields.keys() & _CONVERSATION:
+            outputs += self._talk.hear(message, now)
         if "sessionResumptionUpdate" in fields:
             outputs += self._on_handle(message)
         if "goAway" in fields:

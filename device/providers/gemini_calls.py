@@ -12,6 +12,8 @@ from device.providers.wire import mapping, objects, text
 
 #: Ids that are remembered, so that a call that comes twice is carried out once.
 REMEMBERED = 256
+#: Calls that wait for their results at a time.
+MOST_OPEN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +41,21 @@ class Calls:
         self._seen: deque[str] = deque(maxlen=REMEMBERED)
         self._count = 0
 
+    @property
+    def waiting(self) -> bool:
+        """Results are to be sent."""
+        return bool(self._groups)
+
     def asked(self, message: Mapping[str, object]) -> list[Asked]:
         """The calls of a ``toolCall``; those that are known already are none."""
         group = _Group()
         found: list[Asked] = []
+        room = MOST_OPEN - sum(len(each.open) for each in self._groups)
         for call in objects(message, "functionCalls"):
             name, own_id = text(call, "name"), text(call, "id")
             self._count += 1
             call_id = own_id or f"call_{self._count}"
-            if not name or call_id in self._seen:
+            if not name or call_id in self._seen or len(found) >= room:
                 continue
             self._seen.append(call_id)
             group.open[call_id] = Answered(own_id, name, "")

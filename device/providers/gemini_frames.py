@@ -24,6 +24,11 @@ DOWNLINK_HZ = 24000
 TOKEN = "auth_tokens/"
 _METHOD = "/ws/google.ai.generativelanguage.{version}.GenerativeService.{name}"
 
+#: The same service on Vertex, where the key is an access token of Google Cloud and the model a
+#: whole resource path.
+_VERTEX_HOST = "aiplatform.googleapis.com"
+_VERTEX_METHOD = "/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent"
+
 #: What a parameter's schema may hold: a part of JSON schema (OpenAPI 3.0). Anything else in it,
 #: as ``additionalProperties``, would have the whole setup refused.
 _SCHEMA = frozenset(
@@ -66,13 +71,21 @@ def address(spec: SessionSpec) -> str:
         return spec.url
     name = "BidiGenerateContentConstrained" if is_token(spec.key) else "BidiGenerateContent"
     version = str(spec.options.get("api_version", DEFAULT_VERSION)) or DEFAULT_VERSION
-    return urlunsplit(parts._replace(path=_METHOD.format(version=version, name=name)))
+    method = _VERTEX_METHOD if _is_vertex(spec.url) else _METHOD
+    return urlunsplit(parts._replace(path=method.format(version=version, name=name)))
+
+
+def _is_vertex(url: str) -> bool:
+    parts = urlsplit(url)
+    return (parts.hostname or "").endswith(_VERTEX_HOST) or "LlmBidiService" in parts.path
 
 
 def headers(spec: SessionSpec) -> dict[str, str]:
     """The key goes by a header: addresses are written to logs on the way."""
     if is_token(spec.key):
         return {"Authorization": f"Token {spec.key}"}
+    if spec.key and _is_vertex(spec.url):
+        return {"Authorization": f"Bearer {spec.key}"}
     return {"x-goog-api-key": spec.key} if spec.key else {}
 
 

@@ -11,6 +11,7 @@ from device.providers import gemini_frames as frames
 from device.providers.base import Emit, Note, Output, SendFrame, SessionSpec
 from device.providers.faults import Explainer
 from device.providers.gemini_calls import Calls
+from device.providers.gemini_doubt import Held
 from device.providers.gemini_turns import Ended, Phase, Turns, Verdict
 from device.providers.gemini_wire import Message
 from device.providers.speech import Speech
@@ -21,6 +22,9 @@ PAUSE_S = 1.0
 
 LEAST_SPEECH_MS = 200
 """What is shorter is no turn, whatever silence follows it."""
+
+MOST_CHARACTERS = 20_000
+"""Of a transcript."""
 
 
 class Talk:
@@ -36,13 +40,22 @@ class Talk:
         )
         self._speech = Speech()
         self._calls = Calls()
+        self._held = Held()
         self._said = ""  # by the person, of the turn under way
         self._words = ""  # of the reply under way
         self._early = ""  # words that came before the sound of theirs
         self._streaming = False
         self._picture = ""  # the frame of one that waits for an activity
         self._noted: set[str] = set()
-        self.due: float | None = None  #: when `pause` wants to be called
+        self._pause_due: float | None = None
+
+    @property
+    def due(self) -> float | None:
+        """When `time_out` wants to be called."""
+        if not self._held:
+            return self._pause_due
+        doubted_until = self._turns.doubted_until
+        return doubted_until if self._pause_due is None else min(self._pause_due, doubted_until)
 
     # --- commands -------------------------------------------------------------------------
 
@@ -51,9 +64,9 @@ class Talk:
             return []
         outputs = self._finish_old_turn()
         if self._device_ends:
-            outputs += self._open()
+            outputs += self._open(now)
         else:
-            self._streaming, self.due = True, now + PAUSE_S
+            self._streaming, self._pause_due = True, now + PAUSE_S
         self._turns.sounded(len(pcm))
         picture, self._picture = self._picture, ""
         shown: list[Output] = [SendFrame(picture)] if picture else []
@@ -68,32 +81,33 @@ class Talk:
         self._turns.taken()
         return [SendFrame(frames.ACTIVITY_END), Emit(TurnCommitted())]
 
-    def clear(self) -> list[Output]:
+    def clear(self, now: float) -> list[Output]:
         """What was sent since the last turn is of none."""
         if self._turns.heard and not self._turns.awaited:
             self._said = ""
         if self._device_ends:
-            return self._break_off() if self._turns.heard else []
+            return self._break_off(now) if self._turns.heard else []
         self._turns.clear()
         return self.pause()
 
-    def abandon(self) -> list[Output]:
+    def abandon(self, now: float) -> list[Output]:
         promised = self._turns.awaited
         if promised:
             self._calls.forget()
+            self._held.take()
         if promised or self._turns.heard:
             self._said = self._early = ""
         if self._device_ends:
-            return self._break_off() if promised or self._turns.heard else []
+            return self._break_off(now) if promised or self._turns.heard else []
         self._turns.abandon()
         return self.pause()
 
-    def cancel(self, reply_id: str) -> list[Output]:
+    def cancel(self, reply_id: str, now: float) -> list[Output]:
         if not self._speech.cancel(reply_id):
             return []
         outputs = self._end_reply("cancelled")
         self._turns.cancel()
-        return [*outputs, *(self._open() if self._device_ends else [])]
+        return [*outputs, *(self._open(now) if self._device_ends else [])]
 
     def answer(self, call_id: str, output: str) -> list[Output]:
         frame = self._calls.answer(call_id, output)
@@ -111,8 +125,13 @@ class Talk:
 
     def pause(self) -> list[Output]:
         """The device sends nothing for now: what the service holds of its sound is complete."""
-        streaming, self._streaming, self.due = self._streaming, False, None
+        streaming, self._streaming, self._pause_due = self._streaming, False, None
         return [SendFrame(frames.STREAM_END)] if streaming else []
+
+    def time_out(self, now: float) -> list[Output]:
+        paused = self._pause_due is not None and now >= self._pause_due
+        outputs = self.pause() if paused else []
+        return outputs if self._turns.in_doubt(now) else [*outputs, *self._release(now)]
 
     def tell_history(self, spec: SessionSpec) -> list[Output]:
         self._turns.told_history()
@@ -125,44 +144,95 @@ class Talk:
         self._noted.add(words)
         return [Note(words)]
 
-    def _break_off(self) -> list[Output]:
+    def _break_off(self, now: float) -> list[Output]:
         """Nothing is to come of what the service has of the person's turn."""
         outputs: list[Output] = []
         if self._turns.open:
             self._turns.closes()
             outputs.append(SendFrame(frames.ACTIVITY_END))
         self._turns.abandon()
-        return [*outputs, *self._open()]
+        return [*outputs, *self._open(now)]
 
-    def _open(self) -> list[Output]:
+    def _open(self, now: float) -> list[Output]:
         """``activityStart``, once; it ends what the service says or is about to say."""
         if self._turns.open:
             return []
         outputs = self._end_reply("cancelled") if self._turns.phase is Phase.SPEAKING else []
         if self._turns.awaited:
             self._calls.forget()
-        self._turns.opens()
+        self._turns.opens(now)
+        self._held.take()
         self._early = ""
         return [*outputs, SendFrame(frames.ACTIVITY_START)]
 
     # --- messages -------------------------------------------------------------------------
 
-    def on_content(self, message: Message) -> list[Output]:
+    def hear(self, message: Message, now: float) -> list[Output]:
+        """What the service says of the conversation."""
+        if self._turns.in_doubt(now):
+            return self._doubt(message, now)
+        outputs = self._release(now)  # the doubt may just have ended
+        return [*outputs, *self._take(message, now)]
+
+    def _doubt(self, message: Message, now: float) -> list[Output]:
+        """Whose it is, is open: a mark tells that it is of what was broken off."""
+        content = message.content
+        broken = content.get("interrupted") is True
+        over = content.get("turnComplete") is True
+        if broken or over:
+            self._held.take()
+            if broken:
+                self._turns.interrupted(now)
+            if over:
+                self._turns.completed()
+            return []
+        if "inputTranscription" in content and not self._turns.unmarked:
+            self._held.take()  # the service hears the next turn, so this was of the one before
+            return self._take(message, now)
+        return [] if self._held.keep(message) else self._release(now)
+
+    def _release(self, now: float) -> list[Output]:
+        """No mark has come: it is what is waited for."""
+        if not self._held:
+            return []
+        self._turns.settle()
+        return [output for message in self._held.take() for output in self._take(message, now)]
+
+    def _take(self, message: Message, now: float) -> list[Output]:
+        fields = message.fields
+        outputs: list[Output] = []
+        if "serverContent" in fields:
+            outputs += self._on_content(message, now)
+        if "toolCall" in fields:
+            outputs += self._on_calls(message)
+        if "toolCallCancellation" in fields:
+            outputs += self._on_calls_cancelled(message)
+        return outputs
+
+    def _on_content(self, message: Message, now: float) -> list[Output]:
         """Several fields may be in one message. Of one that was interrupted the rest is of what
         was interrupted; else content comes before the marks that end it."""
         content = message.content
         outputs = self._hear(message)
-        if content.get("interrupted") is True and self._turns.interrupted():
-            outputs.append(Emit(ReplyInterrupted(self._speech.reply_id)))
-            outputs += self._end_reply("cancelled")
-        outputs += self._speak(message)
+        if content.get("interrupted") is True:
+            outputs += self._on_interrupted(now)
+        else:
+            outputs += self._speak(message)
         if content.get("generationComplete") is True and self._turns.generated():
             outputs += self._end_reply("completed")
         if content.get("turnComplete") is True:
             outputs += self._on_completed(message)
         return outputs
 
-    def on_calls(self, message: Message) -> list[Output]:
+    def _on_interrupted(self, now: float) -> list[Output]:
+        ended = self._turns.interrupted(now)
+        if ended is Ended.NOTHING:
+            return []
+        begun = self._speech.begin()
+        broken = Emit(ReplyInterrupted(self._speech.reply_id))
+        return [*begun, broken, *self._end_reply("cancelled")]
+
+    def _on_calls(self, message: Message) -> list[Output]:
         """Tools are asked for, which ends this part of the answer."""
         outputs = self._begin_reply(sound=True)
         if self._turns.phase is not Phase.SPEAKING:
@@ -178,9 +248,12 @@ class Talk:
         ]
         return [*outputs, *self._end_reply("completed")]
 
-    def on_calls_cancelled(self, message: Message) -> list[Output]:
+    def _on_calls_cancelled(self, message: Message) -> list[Output]:
         ids = mapping(message.fields, "toolCallCancellation").get("ids")
+        waited = self._calls.waiting
         left = self._calls.cancel(ids if isinstance(ids, list) else [])
+        if waited and not left and not self._calls.waiting:
+            self._turns.called_off()
         return [SendFrame(frame) for frame in left]
 
     # --- what the person said ---------------------------------------------------------------
@@ -192,7 +265,7 @@ class Talk:
         outputs: list[Output] = []
         words = text(transcription, "text")
         if words:
-            self._said += words
+            self._said = (self._said + words)[:MOST_CHARACTERS]
             outputs.append(Emit(UserTranscript(words, final=False)))
         if transcription.get("finished") is True:
             if self._turns.transcript_ended():
@@ -223,7 +296,7 @@ class Talk:
             outputs += self._speech.audio(message.pcm)
             outputs += self._say(words)
         elif self._turns.phase is Phase.QUIET and self._turns.awaited:
-            self._early += words
+            self._early = (self._early + words)[:MOST_CHARACTERS]
         return outputs
 
     def _begin_reply(self, *, sound: bool) -> list[Output]:
@@ -238,7 +311,7 @@ class Talk:
         return [*outputs, *self._say(early)]
 
     def _say(self, words: str) -> list[Output]:
-        self._words += words
+        self._words = (self._words + words)[:MOST_CHARACTERS]
         return self._speech.words(words, final=False) if words else []
 
     def _end_reply(self, status: str, detail: str = "") -> list[Output]:

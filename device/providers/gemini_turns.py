@@ -10,7 +10,9 @@ Rulings:
 - Of an answer that is not wanted and of which something has come, nothing is wanted until its
   mark, be that after the next turn.
 - Of an answer that was given up before anything of it came, no mark may ever come: so what
-  comes when the next answer is due is taken for that. Until then it is swallowed.
+  comes when the next answer is due is taken for that, once it is old enough
+  (:mod:`device.providers.gemini_doubt`). Until then it is swallowed.
+- The same holds of what comes behind ``interrupted`` and before the turn's end.
 - Words come in any order, so they never begin an answer: those that come before its sound wait
   for it.
 """
@@ -18,6 +20,8 @@ Rulings:
 from __future__ import annotations
 
 from enum import Enum, auto
+
+from device.providers.gemini_doubt import Doubt
 
 
 class Phase(Enum):
@@ -40,7 +44,7 @@ class Verdict(Enum):
 
 
 class Ended(Enum):
-    """What a ``turnComplete`` ends."""
+    """What ``turnComplete`` or ``interrupted`` ends."""
 
     NOTHING = auto()
     REPLY = auto()  #: the one under way
@@ -61,6 +65,9 @@ class Turns:
         self._given_up = False  # an answer whose end was not told, or a turn that may get one
         self._awaited = False  # an answer that has not begun is wanted
         self._calling = False  # it is the one to the results of tools
+        self._called_off = False  # which the service does not want any more
+        self._promised = False  # it may be making an answer of which nothing has come
+        self._doubt = Doubt()
         self.phase = Phase.QUIET
 
     # --- what we do ---------------------------------------------------------------------
@@ -79,9 +86,29 @@ class Turns:
     def awaited(self) -> bool:
         return self._awaited
 
-    def opens(self) -> None:
+    @property
+    def doubted_until(self) -> float:
+        """When `in_doubt` ends."""
+        return self._doubt.until
+
+    @property
+    def unmarked(self) -> bool:
+        """What is in doubt may be of an answer of which nothing has come."""
+        return self._doubt.unmarked > 0
+
+    def in_doubt(self, now: float) -> bool:
+        """An answer is waited for, and what comes may be of one that was broken off."""
+        if not self._awaited or now >= self._doubt.until:
+            return False
+        begun = self.phase in (Phase.SPEAKING, Phase.UNWANTED)
+        return self.phase is Phase.BROKEN or (self.unmarked and not begun)
+
+    def opens(self, now: float) -> None:
         """``activityStart``: the service breaks off what it says, or is about to."""
         self._open = True
+        if self._promised:
+            self._doubt.broke_off(now)
+            self._promised = False
         if self._awaited:
             self._give_up()
         if self.phase is Phase.SPEAKING:
@@ -94,6 +121,7 @@ class Turns:
     def closes(self) -> None:
         """``activityEnd``."""
         self._open = False
+        self._promised = True
 
     def sounded(self, size: int) -> None:
         self._heard += size
@@ -102,7 +130,7 @@ class Turns:
     def taken(self) -> None:
         """What was heard is a turn, whose answer is wanted."""
         self._heard = 0
-        self._awaited, self._calling = True, False
+        self._awaited, self._calling, self._called_off = True, False, False
 
     def clear(self) -> None:
         """What belongs to no turn is to be in none."""
@@ -120,8 +148,14 @@ class Turns:
         self.phase = Phase.UNWANTED
 
     def _give_up(self) -> None:
-        self._awaited = self._calling = False
+        self._awaited = self._calling = self._called_off = False
         self._given_up = True
+
+    def settle(self) -> None:
+        """The doubt is over: what was broken off is past."""
+        self._doubt.over()
+        if self.phase is Phase.BROKEN:
+            self.phase, self._given_up = Phase.QUIET, True
 
     # --- what the service does -------------------------------------------------------------
 
@@ -142,6 +176,7 @@ class Turns:
         if self._may_speak_unasked:
             return self._begin(Verdict.BEGIN)
         self.phase = Phase.UNWANTED
+        self._doubt.marked()
         return Verdict.NOTHING
 
     def called(self) -> None:
@@ -151,15 +186,22 @@ class Turns:
         if self.phase is Phase.SPEAKING:
             self.phase = Phase.QUIET
             self._awaited = self._calling = True
+            self._promised = self._device_ends
         elif self.phase is Phase.UNWANTED:
             self.phase = Phase.QUIET
             self._given_up = True
 
+    def called_off(self) -> None:
+        """The service wants none of the results that the awaited answer waits for. It may go on
+        without them."""
+        self._called_off, self._calling = self._calling, False
+
     def transcribed(self) -> bool:
         """Words of the person. Whether they are of a turn that is listened to or answered."""
-        if self._awaited or self.phase in (Phase.SPEAKING, Phase.SAID):
+        if self.phase in (Phase.SPEAKING, Phase.SAID):
             return True
-        if not self.heard or (self._given_up and self._heard < self._least):
+        fresh = self.heard and not (self._given_up and self._heard < self._least)
+        if not (self._awaited or fresh):
             return False
         if self.phase is Phase.BROKEN:  # it hears the next turn: what it said is over
             self.phase, self._given_up = Phase.QUIET, True
@@ -178,10 +220,20 @@ class Turns:
             self.phase = Phase.SAID
         return was is Phase.SPEAKING
 
-    def interrupted(self) -> bool:
-        """Whether it breaks off the reply under way."""
+    def interrupted(self, now: float) -> Ended:
+        """``interrupted``. An answer that has not begun is waited for all the same, but for that
+        to calls which were called off with this."""
         was, self.phase = self.phase, Phase.BROKEN
-        return was is Phase.SPEAKING
+        self._doubt.interrupted(now)
+        if was in (Phase.QUIET, Phase.BROKEN):
+            self._doubt.marked()
+        if was is Phase.SPEAKING:
+            return Ended.REPLY
+        if self._called_off:
+            self._give_up()
+            self._promised = False
+            return Ended.SILENT
+        return Ended.NOTHING
 
     def completed(self) -> Ended:
         """``turnComplete``."""
@@ -189,12 +241,14 @@ class Turns:
         if was is Phase.SPEAKING:
             return Ended.REPLY
         if was is not Phase.QUIET or self._given_up:
-            self._given_up = False  # that is what it ends
+            if was is Phase.QUIET:
+                self._doubt.marked()
+            self._given_up = self.unmarked  # else that is what it ends
             return Ended.NOTHING
         if self._calling:
             return Ended.NOTHING  # of the turn that asked for the tools
         if self._awaited:
-            self._awaited = False
+            self._awaited = self._called_off = self._promised = False
             return Ended.SILENT
         if not self._device_ends and self._heard >= self._least:
             self._heard = 0
@@ -203,7 +257,9 @@ class Turns:
 
     def _begin(self, verdict: Verdict) -> Verdict:
         self.phase = Phase.SPEAKING
-        self._awaited = self._calling = self._given_up = False
+        self._awaited = self._calling = self._called_off = False
+        self._given_up = self._promised = False
+        self._doubt.over()
         if verdict is Verdict.TAKE_AND_BEGIN:
             self._heard = 0
         return verdict

@@ -33,12 +33,13 @@ _RATE = re.compile(r"rate=(\d{1,6})\b", re.ASCII)
 @dataclass(frozen=True, slots=True)
 class Message:
     """``pcm``: the sound of all its parts, mono s16le at ``rate_hz``. ``spoilt``: a part said to
-    be sound is not."""
+    be sound is not. ``size``: how long it was, and its sound."""
 
     fields: Mapping[str, object]
     pcm: bytes = field(default=b"", repr=False)
     rate_hz: int = DOWNLINK_HZ
     spoilt: bool = False
+    size: int = 0
 
     @property
     def content(self) -> Mapping[str, object]:
@@ -69,7 +70,8 @@ def parse(data: str | bytes) -> Message | Malformed:
         pieces.append(pcm)
         told = _RATE.search(kind)
         rate_hz = int(told[1]) if told else rate_hz
-    return Message(fields, b"".join(pieces), rate_hz, spoilt)
+    pcm = b"".join(pieces)
+    return Message(fields, pcm, rate_hz, spoilt, len(data) + len(pcm))
 
 
 def seconds(duration: object) -> float:

@@ -38,8 +38,10 @@ from device.providers import live_frames as frames
 from device.providers.base import Connect, Emit, Output, SendFrame, Service, SessionSpec
 from device.providers.duplex import Manner
 from device.providers.faults import Fault
+from device.providers.hush import SILENCE_DB
 from device.providers.live_backend import PATIENCE_S, Delegating
 from device.providers.machine import Stage
+from device.providers.openai_options import number
 from device.providers.wire import (
     Malformed,
     decode_base64,
@@ -100,7 +102,13 @@ class OpenAILive(Delegating):
     """One session. See :class:`device.providers.base.Codec` for the contract."""
 
     def __init__(self, spec: SessionSpec) -> None:
-        manner = Manner(PAUSE_S, FEED_S, feeds_reply=True, listens_aloud=True)
+        manner = Manner(
+            PAUSE_S,
+            FEED_S,
+            feeds_reply=True,
+            listens_aloud=True,
+            silence_db=number(spec, "silence_db", SILENCE_DB),
+        )
         super().__init__(spec, ABLE, manner)
         self._heard_s = self._sent_s = 0.0  # the service's time, as it comes and as we make it
         self._turn_from_ms = 0
@@ -115,7 +123,8 @@ class OpenAILive(Delegating):
 
     def _begin(self, now: float) -> list[Output]:
         key = self._spec.key
-        return [Connect(self._spec.url, {"Authorization": f"Bearer {key}"} if key else {})]
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return [Connect(self._spec.url, headers, endless=True)]
 
     def _greet(self, now: float) -> list[Output]:
         return [SendFrame(frames.start(self._spec))]
@@ -267,7 +276,7 @@ class OpenAILive(Delegating):
     # --- time ------------------------------------------------------------------------------
 
     def _due(self) -> float | None:
-        times = [super()._due(), self._work.due]
+        times = [super()._due(), self._work.due, self._at_work.due]
         if self._alive_at < self._alive_until:
             times.append(self._alive_at)
         return min((t for t in times if t is not None), default=None)
@@ -281,4 +290,4 @@ class OpenAILive(Delegating):
         return outputs
 
 
-SERVICE = Service(OpenAILive, ABLE, URL)
+SERVICE = Service(OpenAILive, ABLE, URL, model=frames.MODEL)

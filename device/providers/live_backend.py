@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from device.capabilities import Capabilities
 from device.events import ErrorKind, UsageReported
 from device.providers import live_frames as frames
+from device.providers.at_work import AtWork
 from device.providers.base import Emit, Note, Output, SendFrame, SessionSpec
 from device.providers.duplex import Duplex, Manner
 from device.providers.live_work import Call, Work
@@ -30,8 +31,9 @@ class Delegating(Duplex):
     def __init__(self, spec: SessionSpec, able: Capabilities, manner: Manner) -> None:
         super().__init__(spec, able, manner)
         self._work = Work()
+        self._at_work = AtWork(spec.reply_timeout_s)
         self._patience = 0.0  # until then an answer is awaited
-        self._asked = 0
+        self._go_ons = 0
         self._owes_go_on = False  # to a response that nobody wants any more
 
     def _begin_reply(self, pcm: bytes, now: float) -> list[Output]:
@@ -64,7 +66,7 @@ class Delegating(Duplex):
         if not self._owes_go_on:
             return []
         self._owes_go_on = False
-        self._asked += 1
+        self._go_ons += 1
         return [SendFrame(frames.go_on(self._go_on_id))]
 
     def _on_delegation(self, delegation: Mapping[str, object], now: float) -> list[Output]:
@@ -74,7 +76,8 @@ class Delegating(Duplex):
         if self._wanted(delegation_id):
             self._work.begins(delegation_id, now)
             self._patience = now + PATIENCE_S
-        elif not self._turn_open:
+            return self._tell_of_work(now)
+        if not self._turn_open:
             self._work.refuse(delegation_id)
         return []
 
@@ -90,6 +93,19 @@ class Delegating(Duplex):
         wanted = self._wanted(delegation_id)
         if wanted:
             self._patience = now + PATIENCE_S
+        outputs = self._on_backend_event(event, delegation_id, wanted, now)
+        return outputs + (self._tell_of_work(now) if wanted else [])
+
+    def _tell_of_work(self, now: float) -> list[Output]:
+        awaited = self._turn_open or self._taken or self._speech.wanted
+        if awaited and not self._called_off and self._work.pending:
+            return self._at_work.tell(now)
+        self._at_work.over()
+        return []
+
+    def _on_backend_event(
+        self, event: Mapping[str, object], delegation_id: str, wanted: bool, now: float
+    ) -> list[Output]:
         match kind := text(event, "type"):
             case "response.created" | "response.in_progress":
                 if wanted:
@@ -131,7 +147,7 @@ class Delegating(Duplex):
     def _on_response_over(
         self, response: Mapping[str, object], wanted: bool, now: float
     ) -> list[Output]:
-        outputs = _usage_of(mapping(response, "usage"))
+        outputs = _usage_of(response, frames.backend_model(self._spec))
         error = mapping(response, "error")
         if error:
             fault = self._explain.error(error)
@@ -146,13 +162,13 @@ class Delegating(Duplex):
         if not self._work.may_go_on(now):
             return []
         self._work.goes_on(now)
-        self._asked += 1
+        self._go_ons += 1
         outputs = self._end_reply("completed", now)
         return [*outputs, SendFrame(frames.go_on(self._go_on_id))]
 
     @property
     def _go_on_id(self) -> str:
-        return f"parlor_{self._asked}"
+        return f"parlor_{self._go_ons}"
 
     def _refused(self, about: str, detail: str, now: float) -> list[Output]:
         """The service refused to go on: there will be no answer."""
@@ -168,15 +184,20 @@ class Delegating(Duplex):
         if self._work.owed and not self._work.pending and not self._speech.reply_id:
             outputs += [*self._begin_reply(b"", now), *self._end_reply("completed", now)]
         self._feed_or_not()
+        if self._at_work.due is not None:
+            outputs += self._tell_of_work(now)
         return outputs + super()._time_out(now)
 
 
-def _usage_of(usage: Mapping[str, object]) -> list[Output]:
-    """The backend's tokens."""
-    counts = {name: max(0, int(n)) for name, n in flatten_numbers(usage).items()}
+def _usage_of(response: Mapping[str, object], model: str) -> list[Output]:
+    """The backend's tokens: they are billed by themselves, as those of ``model``."""
+    told = flatten_numbers(mapping(response, "usage"))
+    counts = {name: max(0, int(n)) for name, n in told.items()}
     tokens_in, tokens_out = counts.get("input_tokens", 0), counts.get("output_tokens", 0)
     cached = counts.get("input_tokens_details.cached_tokens", 0)
     if not (tokens_in or tokens_out):
         return []
-    told = UsageReported(text_in=tokens_in, text_out=tokens_out, cached_text_in=cached)
-    return [Emit(told)]
+    report = UsageReported(
+        text_in=tokens_in, text_out=tokens_out, cached_text_in=cached, model=model
+    )
+    return [Emit(report)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from device.providers import openai_options as options
 from device.providers.base import Said, SessionSpec, ToolSpec
 from device.providers.wire import encode_base64, frame
 
@@ -22,7 +23,7 @@ def start(spec: SessionSpec) -> str:
     """``session.start``."""
     audio: dict[str, object] = {"format": {"type": "audio/pcm", "rate": RATE_HZ}}
     if spec.voice:
-        audio["output"] = {"voice": spec.voice}
+        audio["output"] = {"voice": options.voice(spec)}
     session: dict[str, object] = {"model": spec.model or MODEL, "audio": audio}
     if spec.instructions.strip():
         session["instructions"] = spec.instructions
@@ -32,6 +33,11 @@ def start(spec: SessionSpec) -> str:
     if spec.tools and spec.options.get("delegation", True):
         session["delegation"] = _delegation(spec)
     return frame({"type": "session.start", "session": session})
+
+
+def backend_model(spec: SessionSpec) -> str:
+    """Who does the work of delegations."""
+    return str(spec.options.get("delegation_model") or BACKEND_MODEL)
 
 
 def append(pcm: bytes) -> str:
@@ -71,7 +77,7 @@ def _message(role: str, kind: str, words: str) -> dict[str, object]:
 def _delegation(spec: SessionSpec) -> dict[str, object]:
     """The live model has no tools of its own: a second one uses them, and reports."""
     backend: dict[str, object] = {
-        "model": str(spec.options.get("delegation_model") or BACKEND_MODEL),
+        "model": backend_model(spec),
         "tools": _tools(spec.tools),
     }
     if spec.instructions.strip():

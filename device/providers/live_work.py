@@ -74,8 +74,8 @@ class Work:
         return delegation_id in self._stale
 
     def asks(self, call: Call, delegation_id: str, now: float) -> bool:
-        """A tool is called; False: that was known."""
-        if call.call_id in self._seen:
+        """A tool is called; False: that was known, or is one too many."""
+        if call.call_id in self._seen or len(self._unanswered) >= _MOST:
             return False
         if len(self._seen) >= 16 * _MOST:
             self._seen.clear()

@@ -15,14 +15,16 @@ from urllib.parse import urlsplit
 
 from device.capabilities import Capabilities
 from device.commands import ServiceCommand
-from device.events import ErrorKind, LinkOpened, ServiceTrouble
+from device.events import ErrorKind, LinkOpened, ServiceTrouble, SessionOpening
 from device.providers.backlog import Backlog
 from device.providers.base import Disconnect, Emit, Note, Output, SessionSpec
-from device.providers.faults import Explainer, Fault
+from device.providers.faults import Explainer, Fault, secrets_in
 from device.providers.wire import Malformed, parse_object
 
 BACKLOG_S = 20
 MALFORMED_LIMIT = 100
+#: One of them is forgotten in so long: it is a flood that ends a session.
+MALFORMED_FORGOTTEN_S = 10.0
 #: Kinds of unknown messages that are worth a line in the log, at most.
 UNKNOWN_NOTED = 32
 
@@ -43,12 +45,17 @@ class Machine(ABC):
     def __init__(self, spec: SessionSpec, able: Capabilities) -> None:
         self._spec = spec
         self._able = able
-        self._explain = Explainer(spec.key)
+        self._explain = Explainer(spec.key, spec.secret, spec.resume, *secrets_in(spec.url))
+        for keys in spec.tool_keys.values():
+            self._explain.keep(*keys.values())
         self._stage = Stage.NEW
         self._greeting_due: float | None = None
         self._heard_anything = False
+        self._asked = False  # over HTTP, and something begins with the answer
         self._waiting = Backlog(2 * able.uplink_rate_hz * BACKLOG_S)
-        self._malformed = self._malformed_in_a_row = 0
+        self._malformed, self._malformed_at = 0.0, 0.0
+        self._malformed_in_a_row = 0
+        self._decoded_at = 0.0
         self._unknown: set[str] = set()
 
     # --- what a protocol is -----------------------------------------------------------
@@ -89,6 +96,10 @@ class Machine(ABC):
         :meth:`_leave`, or the connection in the driver's patience."""
         return []
 
+    def _give_back(self, now: float) -> list[Output]:
+        """What was begun over HTTP is not wanted, and no socket is up: the requests that end it."""
+        return []
+
     def _fault_of_refusal(self, status: int, body: bytes) -> Fault:
         return self._explain.refusal(status, body)
 
@@ -97,11 +108,18 @@ class Machine(ABC):
 
     # --- for the protocol ---------------------------------------------------------------
 
+    def _opens(self) -> list[Output]:
+        """The service shows that the session is being made."""
+        if self._stage not in (Stage.CONNECTING, Stage.GREETING):
+            return []
+        return [Emit(SessionOpening(self._able.opens_within_s))]
+
     def _ready(self, session_id: str, now: float) -> list[Output]:
         """The session is usable: told, and what waited is sent. Once."""
         if self._stage is not Stage.GREETING:
             return []
         self._stage = Stage.READY
+        self._explain.opened = True
         outputs: list[Output] = [Emit(LinkOpened(session_id))]
         while self._waiting:
             outputs += self._perform(self._waiting.pop(), now)
@@ -160,9 +178,15 @@ class Machine(ABC):
         return [*outputs, *self._begin(now)]
 
     def http_answered(self, token: str, status: int, body: bytes, now: float) -> list[Output]:
-        if self._stage is not Stage.CONNECTING:
+        self._asked = False
+        if self._stage is Stage.CONNECTING:
+            return self._answered(token, status, body, now)
+        if self._stage is not Stage.LEAVING or self._heard_anything:
             return []
-        return self._answered(token, status, body, now)
+        # It was not wanted any more, and has begun all the same, unless it was refused.
+        answered = self._answered(token, status, body, now)
+        over = [output for output in answered if isinstance(output, Disconnect)]
+        return [*over] or [*self._give_back(now), *self._leave()]
 
     def opened(self, now: float) -> list[Output]:
         if self._stage is not Stage.CONNECTING:
@@ -180,7 +204,7 @@ class Machine(ABC):
     def decoded(self, message: object, now: float) -> list[Output]:
         if self._stage in (Stage.NEW, Stage.CONNECTING, Stage.FINISHED):
             return []
-        self._heard_anything = True
+        self._heard_anything, self._decoded_at = True, now
         if isinstance(message, Malformed):
             return self._on_malformed(message)
         self._malformed_in_a_row = 0
@@ -210,14 +234,20 @@ class Machine(ABC):
     def finish(self, reason: str, now: float) -> list[Output]:
         if self._stage in (Stage.LEAVING, Stage.FINISHED):
             return []
+        if self._asked:
+            self._stage = Stage.LEAVING
+            return []
         farewell = self._farewell(reason, now) if self._stage is Stage.READY else []
         if not farewell:
-            return self._end(None, reason)
+            return [*self._returned(now), *self._end(None, reason)]
         self._stage = Stage.LEAVING
         return farewell
 
     def refused(self, status: int, body: bytes, now: float) -> list[Output]:
-        return self._end_with(self._fault_of_refusal(status, body))
+        return [*self._returned(now), *self._end_with(self._fault_of_refusal(status, body))]
+
+    def _returned(self, now: float) -> list[Output]:
+        return self._give_back(now) if self._stage is Stage.CONNECTING else []
 
     def closed(self, code: int, reason: str, now: float) -> list[Output]:
         if self._stage is Stage.LEAVING:
@@ -225,10 +255,12 @@ class Machine(ABC):
         return self._end_with(self._fault_of_closing(code, reason))
 
     def _on_malformed(self, message: Malformed) -> list[Output]:
-        self._malformed += 1
+        forgotten = (self._decoded_at - self._malformed_at) / MALFORMED_FORGOTTEN_S
+        self._malformed = max(0.0, self._malformed - forgotten) + 1
+        self._malformed_at = self._decoded_at
         self._malformed_in_a_row += 1
         if self._malformed >= MALFORMED_LIMIT:
-            words = f"{self._malformed} malformed messages, the last one {message.why}"
+            words = f"{self._malformed:.0f} malformed messages, the last one {message.why}"
             return self._end(ErrorKind.PROTOCOL, words)
         if self._malformed_in_a_row > 1:
             return []

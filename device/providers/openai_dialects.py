@@ -129,7 +129,12 @@ OFFLINE = Dialect(
 )
 
 #: The model is the name of a deployment, which usually has the model's name.
-AZURE = Dialect(DEFAULT_MODEL, headers=_azure_headers, path="/openai/v1/realtime")
+AZURE = Dialect(
+    DEFAULT_MODEL,
+    shapes=(Shape(sessions.azure),),
+    headers=_azure_headers,
+    path="/openai/v1/realtime",
+)
 
 XAI = Dialect("grok-voice-latest", shapes=(Shape(sessions.xai),))
 

@@ -20,10 +20,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from device.events import (
-    ErrorKind,
     ServiceSpeechStarted,
     ServiceSpeechStopped,
-    ServiceTrouble,
     TurnCommitted,
     UserTranscript,
 )
@@ -37,7 +35,7 @@ from device.providers.openai_wire import Message
 
 #: The service takes no turn shorter than this.
 SHORTEST_TURN_BYTES = 100 * frames.BYTES_PER_MS
-#: Abandoned items whose late transcripts are still recognised.
+#: Abandoned items whose late transcripts are still recognised, and which are still deleted.
 _REMEMBERED_ITEMS = 64
 
 
@@ -59,12 +57,14 @@ class UserInput:
         self._next_id = next_id
         self._responses = responses
         self._uncommitted = 0
+        self._commit_id = ""  # of the last turn that we ended
         self._barrier = barrier
         self._metered = metered
         self._so_far: dict[str, str] = {}  # item -> what of its words was told, for xAI
         self._open_item = ""  # speech of it was told, its commit not
         self._turn_taken = False  # by the service, and told: a clear will follow
-        self._strays: list[str] = []  # items that the service made of audio taken back
+        # Items that the service made of audio taken back.
+        self._strays: deque[str] = deque(maxlen=_REMEMBERED_ITEMS)
         self._abandoned: deque[str] = deque(maxlen=_REMEMBERED_ITEMS)
         transcription = "conversation.item.input_audio_transcription"
         self.handlers: dict[str, Callable[[Message, float], list[Output]]] = {
@@ -108,13 +108,18 @@ class UserInput:
         # the device's own turns can be measured here.
         if self._spec.device_ends_turn and self._uncommitted < SHORTEST_TURN_BYTES:
             words = "the turn was too short for the service"
-            return [*self.clear(now), Emit(ServiceTrouble(ErrorKind.PROTOCOL, words))]
+            return [*self.clear(now), *self._responses.unanswerable(words)]
         self._uncommitted = 0
-        commit = SendFrame(frames.commit(self._next_id()))
+        self._commit_id = self._next_id()
+        commit = SendFrame(frames.commit(self._commit_id))
         return [commit, *self._responses.request("", now)]
 
     def refused(self, event_id: str, fault: Fault, now: float) -> list[Output] | None:
-        """An error about one of our clears; None when it is about something else."""
+        """An error about one of our clears or turns; None when it is about something else."""
+        if event_id and event_id == self._commit_id and self._spec.device_ends_turn:
+            self._commit_id = ""
+            over = self._responses.disown(now)  # nothing was said that the reply could be about
+            return [*over, *self._responses.unanswerable(fault.detail)]
         if not self._barrier.refused(event_id):
             return None
         note = Note(f"the service did not take audio back: {fault.detail}")
@@ -143,8 +148,9 @@ class UserInput:
         """Now it is certain what was made of audio taken back: it goes from the conversation,
         before anybody is asked to answer what is left."""
         self._barrier.answered(now)
-        strays, self._strays = self._strays, []
-        return [*(self._responses.delete(item) for item in strays), *self._responses.ask(now)]
+        over = [self._responses.delete(item_id) for item_id in self._strays]
+        self._strays.clear()
+        return [*over, *self._responses.ask(now)]
 
     def _on_speech_started(self, message: Message, now: float) -> list[Output]:
         item_id = message.text("item_id")

@@ -37,7 +37,9 @@ class Lifetime:
         """It is usable; how long it will be."""
         life_s = self._cap_s
         if self._told_end is not None and self._told_end > now:
-            life_s = self._told_end - now
+            # Our wall clock may be wrong: it can make a session shorter, never longer.
+            told_s = self._told_end - now
+            life_s = told_s if life_s is None else min(life_s, told_s)
         if life_s is None:
             return None
         self._ends_at = now + life_s

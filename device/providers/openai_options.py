@@ -5,8 +5,8 @@ and ``AzureVoiceLiveSettings``), read with care: a section of another service ma
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from device.providers.base import SessionSpec
 
@@ -26,6 +26,9 @@ class ToolServer:
 
     label: str
     url: str
+    token: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tools: tuple[str, ...] = ()  #: that are offered; none: all
 
 
 def words(spec: SessionSpec, name: str, default: str = "") -> str:
@@ -52,8 +55,14 @@ def several(spec: SessionSpec, name: str) -> list[str]:
 
 
 def tool_servers(spec: SessionSpec) -> list[ToolServer]:
-    """Those that are written as ``label: https://address``."""
-    return [server for entry in several(spec, "mcp_servers") if (server := _server(entry))]
+    """Those that are written as ``label: https://address``, with what belongs to them."""
+    named = [server for entry in several(spec, "mcp_servers") if (server := _server(entry))]
+    return [_equipped(server, spec) for server in named]
+
+
+def voice(spec: SessionSpec) -> object:
+    """OpenAI's voices have names; one of the owner's own has an id."""
+    return {"id": spec.voice} if spec.voice.startswith("voice_") else spec.voice
 
 
 def truncation(spec: SessionSpec) -> object:
@@ -78,9 +87,26 @@ def mistakes(spec: SessionSpec) -> Iterator[str]:
         yield 'truncation: expected auto, disabled or a part such as "0.8"'
     if len(tool_servers(spec)) < len(several(spec, "mcp_servers")):
         yield 'mcp_servers: expected "label: https://address"'
+    labels = {server.label for server in tool_servers(spec)}
+    for entry in several(spec, "mcp_key_files"):
+        label, _, file = entry.partition(":")
+        if label.split(" ")[0].strip() not in labels or not file.strip():
+            yield 'mcp_key_files: expected "label: /path" with the label of one of mcp_servers'
+    for entry in several(spec, "mcp_tools"):
+        label, _, tool = entry.partition(".")
+        if label not in labels or not tool:
+            yield 'mcp_tools: expected "label.tool" with the label of one of mcp_servers'
     for option, _ in _HEADERS:
         if not _is_header(words(spec, option).strip()):
             yield f"{option}: expected plain text"
+
+
+def _equipped(server: ToolServer, spec: SessionSpec) -> ToolServer:
+    headers = dict(spec.tool_keys.get(server.label, {}))
+    token = headers.pop("", "")
+    pairs = [tool.partition(".") for tool in several(spec, "mcp_tools")]
+    tools = tuple(name for label, _, name in pairs if label == server.label and name)
+    return replace(server, token=token, headers=headers, tools=tools)
 
 
 def _server(entry: str) -> ToolServer | None:

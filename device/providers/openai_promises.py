@@ -20,6 +20,8 @@ OVERTAKEN_AFTER_S = 3.0
 #: A reply that was asked for comes, or is refused, unless the request was lost. Matters only
 #: for servers that repeat no names: longer than a link lives that brings nothing.
 REQUEST_WITHIN_S = 30.0
+_MOST = 64
+"""Replies that may begin. A service that owes more owes nothing that can be told apart."""
 
 
 @dataclass(slots=True)
@@ -51,7 +53,7 @@ class Promises:
     """All of a session, in the order of what caused them."""
 
     def __init__(self) -> None:
-        self._promises: list[Promise] = []
+        self._promises: list[Promise] = []  # `_MOST` of them, see `_promise`
         self._repeats_names: bool | None = None  # not known before a request of ours is answered
         self._presumed: Promise | None = None  # asked for, and taken to have begun: it had no name
 
@@ -66,7 +68,7 @@ class Promises:
 
     def asked(self, name: str, instructions: str, item_id: str = "") -> None:
         """We asked for a reply."""
-        self._promises.append(Promise(name, instructions, item_id))
+        self._promise(Promise(name, instructions, item_id))
         self._presumed = None
 
     def is_about(self, item_id: str) -> bool:
@@ -88,17 +90,17 @@ class Promises:
             if p.name or (not p.wanted and p.may_begin(now, OVERTAKEN_AFTER_S))
         ]
         self.disown(now)
-        self._promises.append(Promise(item_id=item_id))
+        self._promise(Promise(item_id=item_id))
 
     def stray_turn_taken(self, now: float) -> None:
         """The service took a turn that had been given up; it answers by itself all the same."""
         stray = Promise()
         stray.disown(now)
-        self._promises.append(stray)
+        self._promise(stray)
 
     def wait_for_unknown(self) -> None:
         """Something of the service's own is about to begin, we do not know what."""
-        self._promises.append(Promise())
+        self._promise(Promise())
 
     def disown(self, now: float) -> list[str]:
         """Nobody wants any of them any more; the turns that will go without an answer."""
@@ -140,6 +142,13 @@ class Promises:
     def clear(self) -> None:
         """Nothing is waited for any more."""
         self._promises.clear()
+
+    def _promise(self, promise: Promise) -> None:
+        """One more. Of too many the oldest goes that nobody waits for."""
+        self._promises.append(promise)
+        if len(self._promises) > _MOST:
+            oldest = next((p for p in self._promises if not p.wanted), self._promises[0])
+            self._promises.remove(oldest)
 
     def _forget(self, promise: Promise) -> None:
         if promise is self._presumed:

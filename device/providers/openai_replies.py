@@ -11,8 +11,13 @@ from dataclasses import dataclass, field
 
 from device.providers.openai_frames import BYTES_PER_MS
 
-#: Old entries beyond this are forgotten; a session of an hour stays far below.
-REMEMBERED = 4096
+#: Older entries are forgotten: nothing of a reply so long ago is on its way any more, and a
+#: session that is kept all day must not grow.
+REMEMBERED = 256
+MOST_CHARACTERS = 20_000
+"""Of the words of one item."""
+MOST_CALLS = 64
+"""Of one reply, that wait for an answer at the same time."""
 
 
 @dataclass(slots=True)
@@ -28,13 +33,31 @@ class Item:
     odd: bytes = b""  #: half a sample, waiting for its other half
     call_id: str = ""
     call_name: str = ""
-    words: str = ""  #: so far, for a service that does not repeat them in the end
+    pieces: list[str] = field(default_factory=list)  #: of its words, so far
+    characters: int = 0  #: in them
 
     @property
     def received_ms(self) -> int:
         """Whole milliseconds, rounded down: never more than the service has."""
         received = self.received_bytes // BYTES_PER_MS
         return received if self.limit_ms is None else min(received, self.limit_ms)
+
+    @property
+    def words(self) -> str:
+        """So far, for a service that does not repeat them in the end."""
+        return "".join(self.pieces)
+
+    def say(self, words: str) -> bool:
+        """More of its words; False: so many are no speech, and these are not told."""
+        if not words or self.characters + len(words) > MOST_CHARACTERS:
+            return False
+        self.pieces.append(words)
+        self.characters += len(words)
+        return True
+
+    def said(self) -> None:
+        """All of its words were told."""
+        self.pieces, self.characters = [], 0
 
     def take(self, audio: bytes) -> bytes:
         """Account for a delta; returns whole samples, keeping half a one for the next."""
@@ -59,7 +82,6 @@ class Reply:
     asks_servers: bool = False  #: the last of it is a call of a tool server
     told_as: str = ""  #: it goes on with the reply of this name
     unanswered: set[str] = field(default_factory=set)
-    item_ids: list[str] = field(default_factory=list)
 
     @property
     def active(self) -> bool:
@@ -105,7 +127,6 @@ class ReplyLedger:
         item = self._items.get(key)
         if item is None or item.reply_id != reply.reply_id:
             item = self._items[key] = Item(key, reply.reply_id, named=bool(item_id))
-            reply.item_ids.append(key)
             _forget_oldest(self._items)
         return item
 
@@ -113,7 +134,7 @@ class ReplyLedger:
         return self._items.get(item_id)
 
     def items_of(self, reply: Reply) -> list[Item]:
-        return [self._items[key] for key in reply.item_ids if key in self._items]
+        return [item for item in self._items.values() if item.reply_id == reply.reply_id]
 
     def is_complete(self, item: Item) -> bool:
         """The service sent all of it, so that what was received is all there is."""
@@ -123,8 +144,8 @@ class ReplyLedger:
     # --- tools ------------------------------------------------------------------
 
     def call(self, reply: Reply, call_id: str) -> bool:
-        """Note a call; False when it was known already."""
-        if call_id in self._calls:
+        """Note a call; False when it was known already, or one too many."""
+        if call_id in self._calls or len(reply.unanswered) >= MOST_CALLS:
             return False
         self._calls[call_id] = reply
         _forget_oldest(self._calls)

@@ -16,17 +16,19 @@ from collections.abc import Callable
 
 from device.events import ErrorKind, ReplyDone, ServiceTrouble
 from device.providers import openai_frames as frames
+from device.providers.at_work import AtWork
 from device.providers.base import Emit, Note, Output, SendFrame, SessionSpec
 from device.providers.faults import Explainer, Fault
 from device.providers.openai_barrier import Barrier
 from device.providers.openai_dialects import Dialect
 from device.providers.openai_promises import Promises
 from device.providers.openai_replies import Reply, ReplyLedger
-from device.providers.openai_tool_servers import CALL_WITHIN_S, ToolServers
+from device.providers.openai_tool_servers import ToolServers
 
 GOES_ON_WITHIN_S = 0.5
 """A service that speaks by itself of what a tool server answered begins within this time."""
 
+_MOST_HELD = 64
 _BUSY = "conversation_already_has_active_response"
 
 
@@ -56,10 +58,13 @@ class Requests:
         self._metered = not dialect.free
         self.ledger = ReplyLedger()
         self._servers = ToolServers(spec, explain, next_id)
+        self._at_work = AtWork(spec.reply_timeout_s)
         self._silent_at: float | None = None  # when the service's silence becomes a trouble ...
         self._patience_s = spec.reply_timeout_s  # ... which is so long
         self._promises = Promises()
-        self._held: deque[str] = deque()  # instructions of requests that wait their turn
+        self._held: deque[str] = deque(
+            maxlen=_MOST_HELD
+        )  # instructions of requests that wait their turn
         self._unasked_turn = ""  # the item that the first of them is about, if that is known
         self._paused: Reply | None = None  # goes on when a tool server has answered
         self._goes_on_at: float | None = None  # when we ask for that
@@ -69,7 +74,7 @@ class Requests:
     @property
     def due(self) -> float | None:
         """When `time_out` wants to be called."""
-        times = [self._silent_at, self._goes_on_at]
+        times = [self._silent_at, self._goes_on_at, self._at_work.due]
         if self._held and not self._must_wait:
             times.append(self._barrier.due)
         if self._held or self._pausing:
@@ -194,9 +199,10 @@ class Requests:
         what is under way."""
         if self._silent_at is None or now < self._silent_at:
             self._plan_to_go_on(now)
-            return [*self._go_on(now), *self.ask(now)]
+            return [*self._tell_of_work(now), *self._go_on(now), *self.ask(now)]
         words = f"no sign of a reply for {self._patience_s:g} s"
         self._servers.forget()
+        self._at_work.over()
         outputs: list[Output] = []
         unheard = self._paused is not None or self._promises.awaited
         if unheard or not all(reply.disowned for reply in self.ledger.active):
@@ -216,7 +222,7 @@ class Requests:
         waiting = self._paused is not None or self._promises.awaited or self.ledger.active
         self._patience_s = self._spec.reply_timeout_s
         if self._servers.at_work(now):
-            self._patience_s = max(self._patience_s, CALL_WITHIN_S)
+            self._patience_s = max(self._patience_s, self._spec.longest_work_s)
         self._silent_at = now + self._patience_s if waiting else None
 
     # --- going on after a tool server --------------------------------------------------------
@@ -231,6 +237,14 @@ class Requests:
         self._plan_to_go_on(now)
         if self._silent_at is not None or self._paused is not None:
             self._watch(now)
+
+    def _tell_of_work(self, now: float) -> list[Output]:
+        """While a tool server is asked for a reply that is wanted."""
+        active = any(not reply.cancelled for reply in self.ledger.active)
+        if self._servers.at_work(now) and (active or self._paused is not None):
+            return self._at_work.tell(now)
+        self._at_work.over()
+        return []
 
     def _plan_to_go_on(self, now: float) -> None:
         if self._servers.at_work(now) or not self._pausing:
@@ -250,7 +264,7 @@ class Requests:
 
     def _may_go_on_unwanted(self, now: float) -> None:
         """A tool server was asked for a reply that nobody wants any more."""
-        self._unwanted_until = now + CALL_WITHIN_S
+        self._unwanted_until = now + self._spec.longest_work_s
 
     def _goes_on_unwanted(self, request: str | None, now: float) -> bool:
         """Whether a reply that begins is the service's own going on with what was called off."""
@@ -281,6 +295,7 @@ class Requests:
             return []
         self._may_go_on_unwanted(now)
         self._servers.forget()
+        self._at_work.over()
         self._watch(now)
         return [Emit(ReplyDone(paused.name, status, detail))]
 

@@ -78,6 +78,13 @@ class Responses(Requests):
             "mcp_list_tools.failed": self._on_list_failed,
         }
 
+    def unanswerable(self, why: str) -> list[Output]:
+        """The reply to a turn that the service does not take: nobody is to wait for another."""
+        if self._paused is not None or any(not reply.disowned for reply in self.ledger.active):
+            return [Emit(ServiceTrouble(ErrorKind.PROTOCOL, why))]
+        name = self._invent_id()
+        return [Emit(ReplyStarted(name)), Emit(ReplyDone(name, "failed", why))]
+
     # --- receiving -----------------------------------------------------------------------------
 
     def _on_created(self, message: Message, now: float) -> list[Output]:
@@ -167,9 +174,14 @@ class Responses(Requests):
         if reply.done or reply.cancelled or not (said or final):
             return outputs
         item = self.ledger.item(reply, message.text("item_id"))
-        words = text({"said": said}, "said", item.words)  # not everybody repeats them in the end
-        item.words = "" if final else item.words + words
         reply.asks_servers &= final
+        if final:
+            words = text({"said": said}, "said", item.words)  # not everybody repeats them
+            item.said()
+        else:
+            words = text({"said": said}, "said")
+            if not item.say(words):
+                return outputs
         return [*outputs, Emit(ReplyTranscript(reply.name, item.item_id, words, final))]
 
     def _on_item_added(self, message: Message, now: float) -> list[Output]:
@@ -309,7 +321,7 @@ class Responses(Requests):
     def _servers_told(self, outputs: list[Output], now: float) -> list[Output]:
         """Something of a tool server is a sign of life, and may be what was waited for."""
         self._servers_changed(now)
-        return [*outputs, *self.ask(now)]
+        return [*outputs, *self._tell_of_work(now), *self.ask(now)]
 
 
 def _request_of(response: Mapping[str, object]) -> str:

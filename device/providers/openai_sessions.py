@@ -6,6 +6,8 @@ it anyway is left out: a field that is not sent cannot be refused.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from device.providers import openai_options as options
 from device.providers.base import SessionSpec
 
@@ -18,7 +20,7 @@ _AZURE_SPEECH = "azure-speech"
 
 
 def generally_available(spec: SessionSpec) -> dict[str, object]:
-    """OpenAI's and Azure's own: everything the owner can wish."""
+    """OpenAI's own, and but for :func:`azure` Azure's: everything the owner can wish."""
     session: dict[str, object] = {
         "type": "realtime",
         "output_modalities": ["audio"],
@@ -35,6 +37,13 @@ def generally_available(spec: SessionSpec) -> dict[str, object]:
     if options.is_on(spec, "tracing"):
         session["tracing"] = "auto"
     return session
+
+
+def azure(spec: SessionSpec) -> dict[str, object]:
+    """Azure's: the model that transcribes is the name of a deployment, too, which only the owner
+    knows."""
+    named = spec.transcription_model != options.OPENAI_TRANSCRIBES
+    return generally_available(spec if named else replace(spec, transcription_model=""))
 
 
 def core(spec: SessionSpec) -> dict[str, object]:
@@ -130,7 +139,7 @@ def _audio_input(spec: SessionSpec) -> dict[str, object]:
 def _audio_output(spec: SessionSpec) -> dict[str, object]:
     output: dict[str, object] = {"format": _FORMAT}
     if spec.voice:
-        output["voice"] = spec.voice
+        output["voice"] = options.voice(spec)
     if (speed := options.number(spec, "speed", 1.0)) != 1.0:
         output["speed"] = speed
     return output
@@ -159,9 +168,7 @@ def tool_servers(spec: SessionSpec) -> list[dict[str, object]]:
     approval = options.words(spec, "mcp_approval", "never")
     return [
         {
-            "type": "mcp",
-            "server_label": server.label,
-            "server_url": server.url,
+            **_tool_server(server),
             "require_approval": "always" if approval == "always" else "never",
         }
         for server in options.tool_servers(spec)
@@ -170,12 +177,32 @@ def tool_servers(spec: SessionSpec) -> list[dict[str, object]]:
 
 def _unasked_tool_servers(spec: SessionSpec) -> list[dict[str, object]]:
     """For a service that asks nobody: what may not run is not offered."""
-    asks = options.words(spec, "mcp_approval", "never") == "always"
-    limited = {"allowed_tools": options.several(spec, "mcp_allowed")} if asks else {}
-    return [
-        {"type": "mcp", "server_label": server.label, "server_url": server.url, **limited}
-        for server in options.tool_servers(spec)
-    ]
+    servers = options.tool_servers(spec)
+    if options.words(spec, "mcp_approval", "never") != "always":
+        return [_tool_server(server) for server in servers]
+    allowed = options.several(spec, "mcp_allowed")
+    return [{**_tool_server(server), "allowed_tools": _both(server, allowed)} for server in servers]
+
+
+def _both(server: options.ToolServer, allowed: list[str]) -> list[str]:
+    """The names of the tools that are offered, and may run without being asked about."""
+    names = [name.removeprefix(f"{server.label}.") for name in allowed]
+    return [name for name in names if not server.tools or name in server.tools]
+
+
+def _tool_server(server: options.ToolServer) -> dict[str, object]:
+    wish: dict[str, object] = {
+        "type": "mcp",
+        "server_label": server.label,
+        "server_url": server.url,
+    }
+    if server.token:
+        wish["authorization"] = server.token
+    if server.headers:
+        wish["headers"] = dict(server.headers)
+    if server.tools:
+        wish["allowed_tools"] = list(server.tools)
+    return wish
 
 
 def _noise_reduction(spec: SessionSpec) -> dict[str, object] | None:

@@ -18,9 +18,6 @@ from device.providers.base import Emit, Note, Output, SendFrame, SessionSpec
 from device.providers.faults import Explainer
 from device.providers.wire import mapping, text
 
-CALL_WITHIN_S = 60.0
-"""A tool server may take so long. Nobody waits longer for the answer to a question."""
-
 ALLOWED_WITHIN_S = 3.0
 """A call that was allowed begins within this time, or waits for something that we do not know."""
 
@@ -33,6 +30,7 @@ class ToolServers:
 
     def __init__(self, spec: SessionSpec, explain: Explainer, next_id: Callable[[], str]) -> None:
         self._explain = explain
+        self._within_s = spec.longest_work_s  # a call; nobody waits longer for its answer
         self._next_id = next_id
         self._labels = {server.label for server in options.tool_servers(spec)}
         self._asked_first = options.words(spec, "mcp_approval", "never") == "always"
@@ -143,9 +141,9 @@ class ToolServers:
 
     # --- who is at work -------------------------------------------------------------------
 
-    def _begin(self, one: str, now: float, within_s: float = CALL_WITHIN_S) -> None:
+    def _begin(self, one: str, now: float, within_s: float | None = None) -> None:
         if one and one not in self._over and len(self._working) < _REMEMBERED:
-            self._working.setdefault(one, now + within_s)
+            self._working.setdefault(one, now + (within_s or self._within_s))
 
     def _end(self, one: str) -> None:
         if one:

@@ -23,7 +23,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from device.capabilities import Capabilities
 from device.events import ErrorKind, UserTranscript
@@ -42,7 +42,9 @@ from device.providers.wire import Malformed, frame, mapping, parse_object, text
 
 URL = "https://api.vapi.ai/call"
 PAUSE_S = 2.0
-STOPPED_PAUSE_S = 0.6
+STOPPED_PAUSE_S = 1.5
+"""Below that a speaker pauses between two sentences."""
+
 FEED_S = 30.0
 
 ABLE = Capabilities(
@@ -54,6 +56,7 @@ ABLE = Capabilities(
     transcribes_user=True,
     commits=False,
     tells_turns=False,
+    tells_ends=False,
     opens_within_s=5.0,
 )
 
@@ -68,7 +71,9 @@ class _Discreet(Explainer):
     def __init__(self, key: str, url: str) -> None:
         super().__init__(key)
         parts = urlsplit(url)
-        told = (url, parts.path, parts.query, *parts.path.split("/"))
+        steps = parts.path.split("/")
+        values = [pair.partition("=")[2] for pair in parts.query.split("&")]
+        told = (url, parts.path, parts.query, *steps, *values, *map(unquote, (*steps, *values)))
         self._hidden = sorted({t for t in told if len(t) > 8}, key=len, reverse=True)
 
     def clean(self, words: str, limit: int = 200) -> str:
@@ -105,11 +110,12 @@ class Vapi(Duplex):
         if not 200 <= status < 300:
             return self._end_with(self._explain.refusal(status, body))
         answer = parse_object(body)
-        url = "" if isinstance(answer, Malformed) else _socket_of(answer)
+        asked_securely = self._spec.url.startswith("https:")
+        url = "" if isinstance(answer, Malformed) else _socket_of(answer, securely=asked_securely)
         if not url:
             return self._end(ErrorKind.PROTOCOL, "the service named no address for the call")
         self._explain = _Discreet(self._spec.key, url)
-        return [Connect(url)]
+        return [*self._opens(), Connect(url)]
 
     def _greet(self, now: float) -> list[Output]:
         return self._ready("", now)  # the call's own name is part of its address
@@ -130,8 +136,9 @@ class Vapi(Duplex):
                 final = text(told, "transcriptType") == "final"
                 return self._on_transcript(by, words, now) if final and words else []
             case "speech-update":
-                if text(told, "role") == "assistant" and text(told, "status") == "stopped":
-                    self._pause_s = STOPPED_PAUSE_S
+                if text(told, "role") == "assistant":
+                    stopped = text(told, "status") == "stopped"
+                    self._pause_s = STOPPED_PAUSE_S if stopped else PAUSE_S
                 return []
             case "user-interrupted":
                 return self._service_broke_off(now)
@@ -167,15 +174,23 @@ class Vapi(Duplex):
         return [SendFrame(frame({"type": "hangup"}))]
 
 
-def _socket_of(answer: Mapping[str, object]) -> str:
-    """Where the call is, or nothing."""
+def _socket_of(answer: Mapping[str, object], *, securely: bool) -> str:
+    """Where the call is, or nothing that could be used; ``securely``: by TLS only, as the call
+    was asked for."""
     url = text(mapping(answer, "transport"), "websocketCallUrl")
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("ws", "wss") and bool(parts.hostname)
+        schemes = ("wss",) if securely else ("wss", "ws")
+        usable = parts.scheme in schemes and bool(parts.hostname)
     except ValueError:
         return ""
     return url if usable else ""
 
 
-SERVICE = Service(Vapi, ABLE, URL)
+SERVICE = Service(
+    Vapi,
+    ABLE,
+    URL,
+    needs=("assistant_id",),
+    ignores={"instructions": "", "voice": "", "model": ""},
+)

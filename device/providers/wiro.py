@@ -17,10 +17,11 @@ Rulings where the protocol leaves room:
 
 Not verified with the live service: any of its behaviour; chunks other than 200 ms (so
 ``chunk_ms`` is a setting); whether transcripts are final (what comes while the person still
-speaks is kept, what grows or repeats is put together); whether PersonaPlex wants sound while it
-speaks (it is given silence), sends silence between its replies (it begins none) and marks their
-ends (a pause ends them as well); the name of ElevenLabs' model (``model`` is a setting); the caps
-of sessions other than ElevenLabs' own.
+speaks is kept, what grows or repeats is put together); whether an answer in which a tool of the
+model's own is asked has several ends; whether PersonaPlex wants sound while it speaks (it is given
+silence), sends silence between its replies (it begins none) and marks their ends (a pause ends
+them as well); the name of ElevenLabs' model (``model`` is a setting); the caps of sessions other
+than ElevenLabs' own.
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ class Wiro(Talk):
             may_greet=family.may_greet,
         )
         super().__init__(spec, _able(spec, family.cap_s), manner, wall_ahead_s)
+        if spec.options.get("server_tools"):  # each part of an answer may have an end of its own
+            self._able = replace(self._able, tells_ends=False)
         self._parameters = family.parameters
         self._task_id = ""
         self._costs = Costs()
@@ -124,7 +127,15 @@ class Wiro(Talk):
         self._task_id = field(answer, "taskid")
         if not self._token:
             return self._end(ErrorKind.PROTOCOL, "Wiro has started a task and gave no token")
-        return [Connect(self._socket_url())]
+        return [*self._opens(), Connect(self._socket_url())]
+
+    def _give_back(self, now: float) -> list[Output]:
+        """It counts against what may run at once. Whether it queues yet is not known: it is
+        cancelled if it does, and killed if not."""
+        if not self._token:
+            return []
+        queued = self._post("Task/Cancel", {"taskid": self._task_id}, now)
+        return [*queued, *self._post("Task/Kill", {"socketaccesstoken": self._token}, now)]
 
     def _greet(self, now: float) -> list[Output]:
         return [SendFrame(frame(self._says_to_task("task_info")))]
@@ -148,7 +159,7 @@ class Wiro(Talk):
         if self._over_at is None:
             self._lives(now)
         if kind in _PROGRESS or kind in _OF_NO_USE:
-            return []
+            return self._opens() if kind in _PROGRESS else []
         handler = self._handlers.get(kind)
         return handler(message, now) if handler else self._on_unknown(kind)
 

@@ -6,7 +6,8 @@ session usable. See ``wiro_talk.py`` for the conversation.
 Rulings where the protocol leaves room:
 
 - Nothing marks the end of a reply: it has ended :data:`PAUSE_S` after all that came of it can
-  have sounded. What still comes later is a reply that nobody asked for.
+  have sounded. What still comes later is a reply of its own, and it is for the core to find that
+  the answer goes on (``tells_ends``): an agent may say "one moment" and ask a tool.
 - ``clear`` breaks off the reply under way. What comes then is the rest of it until ``resume``, or
   until it has stayed away. Without a reply under way ``clear`` means nothing, and ``resume`` never
   ends one: it announces an utterance, and an answer may have several.
@@ -21,6 +22,7 @@ Wiro; what was said before this session cannot be told to it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from device.events import ErrorKind
@@ -28,14 +30,17 @@ from device.providers.base import Connect, Output, SendFrame, Service, SessionSp
 from device.providers.faults import Fault
 from device.providers.machine import Stage
 from device.providers.wire import frame, text
-from device.providers.wiro_talk import ABLE, Manner, Talk
+from device.providers.wiro_talk import ABLE as TALK
+from device.providers.wiro_talk import Manner, Talk
 from device.providers.wiro_wire import field
 
 API_URL = "https://api.wiro.ai/v1"
 PATIENCE_S = 30.0
 #: What Wiro may announce of it on top.
 LONGEST_ANNOUNCED_S = 90.0
-PAUSE_S = 1.0
+PAUSE_S = 1.5
+
+ABLE = replace(TALK, tells_ends=False)
 
 _REASONS: Mapping[str, tuple[ErrorKind, str]] = {
     "wiro_completed": (ErrorKind.SERVICE, "Wiro has ended the session"),
@@ -84,7 +89,13 @@ class WiroAgent(Talk):
         ready_ms = field(answer, "estimatedReadyMs")
         if ready_ms.isascii() and ready_ms.isdigit():
             self._announced_s = min(int(ready_ms) / 1000, LONGEST_ANNOUNCED_S)
-        return [Connect(url)]
+        return [*self._opens(), Connect(url)]
+
+    def _give_back(self, now: float) -> list[Output]:
+        if not (self._token and self._session_token):
+            return []
+        session = {"sessionId": self._token, "sessionToken": self._session_token}
+        return self._post("UserAgent/Realtime/Cancel", session, now)
 
     def _is_socket(self, url: str) -> bool:
         """An address that keeps the token as safe as the key was."""
@@ -117,7 +128,7 @@ class WiroAgent(Talk):
         match kind:
             case "connecting":
                 self._lives(now)
-                return []
+                return self._opens()
             case "ready":
                 return self._begin_talk(self._token, now)
             case "session_end":
@@ -163,4 +174,10 @@ class WiroAgent(Talk):
         return self._end(kind, f"{words}: {more}" if more else words)
 
 
-SERVICE = Service(lambda spec: WiroAgent(spec, spec.wall_ahead_s), ABLE, API_URL)
+SERVICE = Service(
+    lambda spec: WiroAgent(spec, spec.wall_ahead_s),
+    ABLE,
+    API_URL,
+    needs=("agent",),
+    ignores={"instructions": "", "voice": "", "model": ""},
+)

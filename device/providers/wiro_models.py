@@ -1,7 +1,7 @@
 """What the models that run at Wiro want to be told: a table, a line for each family. Pure.
 
-Numbers that are not set (0, and -1 for a seed) are left out, so that the model's own count. The
-formats are always said: what Wiro fills in where nothing is said is telephone sound.
+Numbers that are not set (0, and -1 where 0 means something) are left out, so that the model's own
+count. The formats are always said: what Wiro fills in where nothing is said is telephone sound.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def _elevenlabs(spec: SessionSpec) -> dict[str, object]:
         "system_instructions": instructions(spec),
         "input_audio_format": "pcm_24000",
         "output_audio_format": "pcm_24000",
-        "end_call": "0",  # when the conversation is over is for the device to say
+        # When the conversation is over is for the device to say, unless the owner says otherwise.
+        "end_call": "1" if _option(spec, "end_call") else "0",
         **_set(
             voice_id=spec.voice,
             language=spec.language or "auto",
@@ -77,21 +78,19 @@ def _elevenlabs(spec: SessionSpec) -> dict[str, object]:
             tts_model_id="tts_model_id",
             turn_eagerness="turn_eagerness",
             speed="speed",
-            stability="stability",
-            similarity_boost="similarity_boost",
             optimize_streaming_latency="optimize_streaming_latency",
             server_tools="server_tools",
         ),
+        **_from_zero(spec, stability="stability", similarity_boost="similarity_boost"),
     }
 
 
 def _personaplex(spec: SessionSpec) -> dict[str, object]:
-    seed = spec.options.get("seed", -1)
     return {
         "prompt": instructions(spec),
         "voice": spec.voice or "NATF0",
         **_options(spec, text_temperature="tempText", topk_audio="topkAudio", topk_text="topkText"),
-        **({"seed": seed} if isinstance(seed, int) and seed >= 0 else {}),
+        **_from_zero(spec, seed="seed"),
     }
 
 
@@ -107,6 +106,12 @@ def _option(spec: SessionSpec, name: str) -> object:
 def _options(spec: SessionSpec, **names: str) -> dict[str, object]:
     """The owner's settings, under the names of the model."""
     return _set(**{theirs: _option(spec, ours) for ours, theirs in names.items()})
+
+
+def _from_zero(spec: SessionSpec, **names: str) -> dict[str, object]:
+    """As `_options`, of numbers that may be 0."""
+    found = {theirs: spec.options.get(ours, -1) for ours, theirs in names.items()}
+    return {n: v for n, v in found.items() if isinstance(v, int | float) and v >= 0}
 
 
 def _set(**fields: object) -> dict[str, object]:

@@ -3,7 +3,9 @@
 Sound goes both ways in binary messages behind a token (``wiro_wire.py``), up in whole chunks
 (``wiro_uplink.py``). Neither product tells of turns: ``wiro_turns.py`` finds out which one a
 transcript or a reply is about. A reply begins with its first sound; what ends it is for the
-product to say (:meth:`Talk._said_all`), or a pause where it says nothing.
+product to say (:meth:`Talk._said_all`), or a pause where it says nothing. One whose end does not
+come has ended when the next turn is taken, or when nothing has come of it for :data:`UNENDED_PART`
+of what the core waits for.
 
 A reply that is called off has ended for the device at once. The service is told, and what still
 comes of it is dropped (``wiro_replies.py``): only where it was still making it, so that the next
@@ -24,7 +26,7 @@ from device.commands import (
     ClearInput,
     ServiceCommand,
 )
-from device.events import ErrorKind, ReplyInterrupted
+from device.events import ErrorKind, ReplyInterrupted, TurnCommitted
 from device.providers.base import AskFence, Emit, HttpRequest, Note, Output, SendFrame, SessionSpec
 from device.providers.levels import peak
 from device.providers.machine import Machine, Stage
@@ -47,6 +49,10 @@ from device.providers.wiro_wire import (
 LATE_WORDS_S = 0.3
 #: Words of a reply may come so much sooner than its sound.
 EARLY_WORDS_S = 5.0
+#: Sound behind such a silence, and behind a turn that was said, is the answer to that turn.
+NEXT_S = 1.5
+#: Of ``reply_timeout_s``: a service that marks the ends of its replies has forgotten this one's.
+UNENDED_PART = 2 / 3
 #: -54 dB: what a coder makes of silence.
 SILENT_PEAK = 64
 #: Silence that ends a turn for sure, beyond what the service was told to wait for.
@@ -69,9 +75,9 @@ ABLE = Capabilities(
 @dataclass(frozen=True, slots=True)
 class Manner:
     """``patience_s``: for a session that queues, since it last gave a sign of life. ``pause_s``:
-    silence that ends a reply, where nothing else may. ``feeds_on_sound``: it hears and speaks all
-    the time, so it is given silence as long as it replies, and its own silence is no sound.
-    ``greets`` and ``may_greet`` as in `Turns`."""
+    silence that ends a reply, where nothing else may: then the core is told not to trust it.
+    ``feeds_on_sound``: it hears and speaks all the time, so it is given silence as long as it
+    replies, and its own silence is no sound. ``greets`` and ``may_greet`` as in `Turns`."""
 
     patience_s: float
     pause_s: float | None = None
@@ -94,6 +100,7 @@ class Talk(Machine):
     ) -> None:
         """``wall_ahead_s``: the wall clock less the one that is told as ``now``, where known."""
         patience_s = max(spec.handshake_timeout_s, manner.patience_s)
+        able = replace(able, tells_ends=manner.pause_s is None)
         super().__init__(replace(spec, handshake_timeout_s=patience_s), able)
         self._explain = Discreet(spec.key, spec.secret)
         self._manner = manner
@@ -142,6 +149,7 @@ class Talk(Machine):
             notes.append(Note("the signature has no unix time: the wall clock is not known here"))
         sent = frame(body).encode()
         shown = headers(self._spec, now + (self._wall_ahead_s or 0.0))
+        self._asked = True
         return [*notes, HttpRequest(path, "POST", url, shown, sent)]
 
     def _lives(self, now: float) -> None:
@@ -181,7 +189,7 @@ class Talk(Machine):
         if self._rest.takes(now):
             return []
         outputs: list[Output] = []
-        if self._ends_at is not None and now >= self._ends_at:
+        if self._speech.reply_id and self._has_ended(now):
             outputs += self._finish_reply("completed", now)
         if not self._speech.reply_id and not silent:
             outputs += self._begin_reply(now)
@@ -189,18 +197,28 @@ class Talk(Machine):
             return outputs
         if self._complete:
             return outputs + self._speech.audio(pcm)
-        if self._manner.pause_s is not None:
-            self._sounds_until = max(now, self._sounds_until) + len(pcm) / (2 * RATE_HZ)
-            if not (silent and self._manner.feeds_on_sound):
-                self._sound_at = now
+        self._sounds_until = max(now, self._sounds_until) + len(pcm) / (2 * RATE_HZ)
+        if not (silent and self._manner.feeds_on_sound):
+            self._sound_at = now
+            if self._manner.pause_s is None:
+                self._ends_at = now + UNENDED_PART * self._spec.reply_timeout_s
+            else:
                 self._ends_at = self._sounds_until + self._manner.pause_s
         return outputs + self._speech.audio(pcm)
+
+    def _has_ended(self, now: float) -> bool:
+        """What comes now is not of the reply under way."""
+        if self._ends_at is not None and now >= self._ends_at:
+            return True
+        return self._turns.finished and now - max(self._sound_at, self._sounds_until) >= NEXT_S
 
     def _understood(self, text: str, now: float) -> list[Output]:
         """What the person said."""
         outputs = self._turns.understood(text, now)
         if outputs:
             self._feed_or_not()
+        if self._speech.reply_id and any(_is_taken(output) for output in outputs):
+            return self._finish_reply("completed", now) + outputs
         return outputs
 
     def _says(self, text: str, now: float) -> list[Output]:
@@ -287,6 +305,7 @@ class Talk(Machine):
 
     def fence_passed(self, token: str, now: float) -> list[Output]:
         self._rest.passed(token, now)
+        self._turns.passed(token, now)
         return []
 
     # --- commands -------------------------------------------------------------------------------
@@ -296,7 +315,7 @@ class Talk(Machine):
             case AppendAudio(pcm):
                 return self._append(pcm, now)
             case ClearInput():
-                return self._conclude() if self._turns.take_back(now) else self._stop_uplink()
+                return self._over_with(self._turns.take_back(now))
             case AbandonTurn():
                 return self._abandon(now)
             case CancelReply(reply_id):
@@ -310,11 +329,17 @@ class Talk(Machine):
         return self._send(self._uplink.sound(pcm, now))
 
     def _abandon(self, now: float) -> list[Output]:
-        taken, spoke = self._turns.give_up(now)
+        taken, spoke, fence = self._turns.give_up(now)
         self._words = self._words if self._speech.reply_id else Words()
-        outputs = self._conclude() if spoke else self._stop_uplink()
-        # What it makes of the turn already it may stop at once.
-        return outputs + (self._call_off(now) if taken and not self._speech.reply_id else [])
+        outputs = self._over_with(fence if spoke else "")
+        if taken and not self._speech.reply_id:  # what it makes of it it may stop at once
+            outputs += self._call_off(now)
+        return outputs if spoke or not fence else [*outputs, AskFence(fence)]
+
+    def _over_with(self, fence: str) -> list[Output]:
+        """What was sent is in no turn. Where there are words in it (``fence``) the service is made
+        to hear that they are over, and when it has is asked."""
+        return [*self._conclude(), AskFence(fence)] if fence else self._stop_uplink()
 
     def _cancel(self, reply_id: str, now: float) -> list[Output]:
         if not reply_id or reply_id != self._speech.reply_id:
@@ -364,6 +389,10 @@ class Talk(Machine):
             self._turns.hear_silence(sum(map(len, chunks)))
             outputs += self._send(chunks)
         return outputs
+
+
+def _is_taken(output: Output) -> bool:
+    return isinstance(output, Emit) and isinstance(output.event, TurnCommitted)
 
 
 def _is_silent(pcm: bytes) -> bool:

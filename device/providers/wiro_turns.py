@@ -7,11 +7,13 @@ without a name. Which turn is meant follows from what was sent:
   transcript that comes while the person has not paused yet is one in the making: it is kept.
 - A transcript that is owed to the last turn (its answer came first) is not taken for one of the
   turn that is being said now, or that would be cut off in the middle.
-- A turn that was given up is answered all the same. What comes of it is swallowed: of one that
-  the service had taken for :data:`SURELY_S`, of one that it may have taken for :data:`MAYBE_S`;
-  longer, up to :data:`LATE_S`, while nothing has been said since that could be meant instead. Of
-  one in which nobody spoke nothing comes.
-- The same holds of sound that was sent behind a turn before the service told that it had taken it.
+- A turn that was given up is answered all the same. What comes of it is swallowed: whatever comes
+  before the service is known to have heard its end (the *fence*), and for a while behind that,
+  :data:`SURELY_S` where it had taken the turn and :data:`MAYBE_S` where it may have; longer, up to
+  :data:`LATE_S`, while nothing has been said since that could be meant instead. Of one in which
+  nobody spoke nothing comes.
+- The same holds of words that were sent behind a turn before the service told that it had taken
+  it: somebody spoke on after a pause. Where nobody did, what comes behind the answer is more of it.
 - A service that may greet does so before it has taken any turn: that answers none.
 """
 
@@ -33,12 +35,18 @@ SHORTEST_S = 0.3
 GREETING_S = 3.0
 #: A transcript may be so much later than the answer.
 TRANSCRIPT_S = 3.0
-SURELY_S, MAYBE_S, LATE_S = 2.5, 1.5, 8.0
+#: What is given up is answered within so long of the service's hearing its end.
+SURELY_S, MAYBE_S, LATE_S = 2.5, 1.0, 8.0
+#: The mark may never come; then so long after it was asked for.
+BLIND_S = 4.0
+#: The service may take a turn for over behind so much silence, and not behind less.
+ENDS_TURN_MS = 400
 
 _FAINTEST = 104  # -50 dB
 _ABOVE_ROOM = 3
 _NO_ROOM = 1000  # -30 dB: so loud is no silence, however steady
 _LONGEST_TRANSCRIPT = 20_000
+_STEP = 2 * RATE_HZ // 10  # that long pauses are heard in what comes at once
 
 
 @dataclass(slots=True)
@@ -47,6 +55,7 @@ class _GivenUp:
     patience_s: float
     unpaused_s: float = 4.0  #: levels are trusted for so long to tell who has not finished
     told: bool = False  #: what was understood of it has come
+    heard_at: float | None = None  #: the service knows that it is over
 
 
 class Turns:
@@ -66,7 +75,10 @@ class Turns:
         self._owed = False  # a transcript, to the last turn
         self._said = ""  # of the last turn
         self._making = ""  # of the turn that is being said
+        self._ended = False  # somebody spoke in the turn, and a pause that may have been its end
+        self._behind = False  # somebody spoke behind that, in it or in the one that was taken
         self._given_up: _GivenUp | None = None
+        self._fences = 0
         self._orphan_until = float("-inf")  # a transcript of what was swallowed may come
 
     @property
@@ -78,6 +90,11 @@ class Turns:
     def awaits_answer(self) -> bool:
         """It may come any time."""
         return self._promised or self._open_s >= SHORTEST_S
+
+    @property
+    def finished(self) -> bool:
+        """Something was said that the service has not taken, and may have been all."""
+        return self._open_s >= SHORTEST_S and self._ended
 
     def opened(self, now: float) -> None:
         """The session is usable."""
@@ -94,17 +111,25 @@ class Turns:
             self._speaker.begin()
             self._quietest, self._loudest = 32768, 0
             self._making = ""
+            self._ended = self._behind = False
         level = peak(pcm[: len(pcm) - len(pcm) % 2])
         self._quietest, self._loudest = min(self._quietest, level), max(self._loudest, level)
         self._open_s += len(pcm) / (2 * RATE_HZ)
-        self._speaker.hear(pcm)
+        for start in range(0, len(pcm), _STEP):
+            self._listen(pcm[start : start + _STEP])
         return True
 
     def hear_silence(self, size: int) -> None:
         """So many bytes of it were sent behind the device's sound."""
         if self._open_s:
             self._open_s += size / (2 * RATE_HZ)
-            self._speaker.hear(bytes(size))
+            self._listen(bytes(size))
+
+    def _listen(self, pcm: bytes) -> None:
+        self._speaker.hear(pcm)
+        quiet_ms = self._speaker.quiet_ms if self._spoke else 0
+        self._behind |= self._ended and not quiet_ms
+        self._ended |= quiet_ms >= ENDS_TURN_MS
 
     # --- what the service says --------------------------------------------------------------
 
@@ -165,19 +190,25 @@ class Turns:
         """A reply was called off: what is heard next is a turn."""
         self._tail_until = None
 
-    def take_back(self, now: float) -> bool:
-        """Sound that is in no turn. Whether there may be words in it."""
-        spoke = self._spoke
-        if spoke or (self._count and self._given_up is None):
-            # Behind a turn only what the service heard before it told that it had taken it.
-            self._given_up = _GivenUp(now, MAYBE_S) if spoke else _GivenUp(now, 0.0, TAIL_S)
+    def take_back(self, now: float) -> str:
+        """Sound that is in no turn, or behind one. The fence to ask for when the service has been
+        told that it is over; empty: there can be no words in it."""
+        spoke, behind = self._spoke, self._behind and not self._open_s
+        self._behind = False
+        if spoke:
+            self._given_up = _GivenUp(now, MAYBE_S)
+        elif behind and self._given_up is None:
+            # Only what the service heard before it told that it had taken the turn.
+            self._given_up = _GivenUp(now, 0.0, TAIL_S)
         self._close()
-        return spoke
+        return self._next_fence() if spoke or behind else ""
 
-    def give_up(self, now: float) -> tuple[bool, bool]:
+    def give_up(self, now: float) -> tuple[bool, bool, str]:
         """Nothing is to come of the turn. Whether the service has taken it and is about to
-        answer; whether it has heard words that it may take for a turn yet."""
+        answer; whether it has heard words that it may take for a turn yet; the fence to ask for
+        when it has been told that these are over, empty: there is nothing to be heard of."""
         taken, spoke = self._promised, self._spoke
+        self._behind = False
         if taken or spoke:
             patience_s = SURELY_S if taken else MAYBE_S
             self._given_up = _GivenUp(now, patience_s, told=taken and not self._owed)
@@ -185,7 +216,12 @@ class Turns:
             self._promised = self._owed = False
             self._said = ""
         self._close()
-        return taken, spoke
+        return taken, spoke, self._next_fence() if taken or spoke else ""
+
+    def passed(self, fence: str, now: float) -> None:
+        """The service has heard all that was sent before ``fence`` was asked for."""
+        if self._given_up is not None and fence == self._fence:
+            self._given_up.heard_at = now
 
     # --- within -----------------------------------------------------------------------------
 
@@ -219,9 +255,25 @@ class Turns:
             return False
         if self._open_s < SHORTEST_S:
             return True
-        if max(age_s, self._open_s) < gone.patience_s:  # sound may come faster than it was made
+        if gone.heard_at is None and age_s < BLIND_S:
+            return True  # nor can it have heard what was said since
+        known_s = now - (gone.since if gone.heard_at is None else gone.heard_at)
+        if max(known_s, self._open_s) < gone.patience_s:  # sound may come faster than it was made
             return True
-        return not self._speaker.paused and self._open_s < gone.unpaused_s
+        return not self._may_be_over and self._open_s < gone.unpaused_s
+
+    @property
+    def _may_be_over(self) -> bool:
+        """The turn that is being said; as good as levels can tell."""
+        return self._ended or (self._speaker.paused and not self._stands_out)
+
+    def _next_fence(self) -> str:
+        self._fences += 1
+        return self._fence
+
+    @property
+    def _fence(self) -> str:
+        return f"gone_{self._fences}"
 
     def _is_greeting(self, now: float) -> bool:
         if self._count or not (self._greets or self._may_greet):
@@ -235,8 +287,12 @@ class Turns:
         """Somebody may have, in the turn that is being said."""
         if not self._open_s:
             return False
-        stands_out = self._loudest > max(_FAINTEST, _ABOVE_ROOM * self._quietest)
-        return stands_out or self._loudest > _NO_ROOM
+        return self._stands_out or self._loudest > _NO_ROOM
+
+    @property
+    def _stands_out(self) -> bool:
+        """Something does, of the room."""
+        return self._loudest > max(_FAINTEST, _ABOVE_ROOM * self._quietest)
 
     @property
     def _name(self) -> str:

@@ -127,9 +127,11 @@ class Discreet(Explainer):
         self._secrets = sorted(found, key=len, reverse=True)
 
     def hide_address(self, url: str) -> None:
-        """An address that was given to us alone, and what its query says."""
-        query = parse_qsl(urlsplit(url).query)
-        self.hide(url, *(value for _, value in query))
+        """An address that was given to us alone, and what its query says, as it stands there
+        and as it is meant."""
+        query = urlsplit(url).query
+        written = [part.partition("=")[2] for part in query.split("&")]
+        self.hide(url, query, *written, *(value for _, value in parse_qsl(query)))
 
     def clean(self, words: str, limit: int = 200) -> str:
         for secret in self._secrets:

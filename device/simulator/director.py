@@ -29,15 +29,13 @@ from device.simulator.naming import Names
 from device.simulator.outcome import Outcome, recorded, warnings, write_results
 from device.simulator.overlay import overlay, to_toml, upstream_of
 from device.simulator.panel_socket import PanelSocket
-from device.simulator.proxy import RecordingProxy
 from device.simulator.report import Json, Report
 from device.simulator.room import Room
 from device.simulator.scenario import Scenario
 from device.simulator.seam import wake_words
 from device.simulator.speech import render
 from device.simulator.timeline import Entry, Timeline
-from device.simulator.trouble import Trouble
-from device.simulator.upstream import Upstream
+from device.simulator.ways import Destination, Ways
 from device.simulator.wire_log import WireLog
 
 FIFO_MS = 8.0  #: what the simulated converter holds
@@ -102,21 +100,18 @@ class Director:
         self._timeline.listen(self._became_ready)
         spec = asdict(self._scenario.room)
         with Room(**spec, fifo_ms=FIFO_MS, directory=self._out) as room:
-            trouble = Trouble()
             offline_port = free_port()
-            upstream = Upstream.of_any(service.url) if service else upstream_of(owned, offline_port)
-            proxied = service is None or service.proxied
-            proxy = RecordingProxy(
-                upstream,
+            ways = Ways(
+                service.destinations
+                if service
+                else [Destination("service", upstream_of(owned, offline_port))],
                 self._wire,
-                trouble,
-                on_unreachable=lambda why, at: self._timeline.add(
-                    "service_unreachable", at, reason=why
-                ),
+                lambda why, at: self._timeline.add("service_unreachable", at, reason=why),
             )
-            if proxied:
-                await proxy.start()
-            names = Names(f"127.0.0.1:{proxy.port}" if proxied else upstream.name, upstream.name)
+            await ways.start()
+            main, *others = ways.each
+            real = main.to.upstream.name
+            names = Names(f"127.0.0.1:{main.port}" if main.port else real, real)
             panel = PanelSocket(
                 lambda event, at, fields: self._timeline.add_reported(
                     event, at, names.fields(fields)
@@ -130,9 +125,10 @@ class Director:
                 fifo_ms=FIFO_MS,
                 socket=panel.path,
                 state=self._out,
-                proxy_port=proxy.port if proxied else None,
+                proxy_port=main.port,
                 offline_port=offline_port,
-                section=service.name if service else "service",
+                section=main.to.section,
+                other_ports={way.to.section: way.port for way in others if way.port},
             )
             # What an earlier run in this folder cost is none of this one's.
             (self._out / meter_store.FILE_NAME).unlink(missing_ok=True)
@@ -142,7 +138,7 @@ class Director:
             )
             faults = Faults(
                 room=room,
-                trouble=trouble,
+                ways=ways,
                 panel=panel,
                 appliance=appliance,
                 timeline=self._timeline,
@@ -157,10 +153,9 @@ class Director:
             )
             self._timeline.listen(lambda e: self._turns.heard_of(e, cues))
             failure, timing = await self._play(appliance, cues, room)
-            trouble.up(time.monotonic())
-            trouble.up(time.monotonic(), "stall")
+            ways.all_well(time.monotonic())
             await panel.stop()
-            await proxy.stop()
+            await ways.stop()
             names.file(self._out / "appliance.log")
             ended_at = appliance.exited_at or time.monotonic()
             counters = asdict(room.counters())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 
@@ -11,7 +10,8 @@ from device.simulator.panel_socket import PanelSocket
 from device.simulator.room import Room
 from device.simulator.scenario import FAULTS, Fault
 from device.simulator.timeline import Timeline
-from device.simulator.trouble import Trouble
+from device.simulator.trouble import NO_WAY
+from device.simulator.ways import Ways
 
 STALL_LOOP_S = 2.0
 
@@ -23,12 +23,12 @@ class Faults:
         self,
         *,
         room: Room,
-        trouble: Trouble,
+        ways: Ways,
         panel: PanelSocket,
         appliance: Appliance,
         timeline: Timeline,
     ) -> None:
-        self._trouble = trouble
+        self._ways = ways
         self._appliance = appliance
         self._timeline = timeline
         self._do: dict[str, Callable[[], None]] = {
@@ -40,25 +40,36 @@ class Faults:
             "xrun_speaker": lambda: room.xrun("speaker"),
             "stall_loop": lambda: panel.stall_loop(STALL_LOOP_S),
             "kill_service": self._kill_service,
+            "reset_network": ways.reset,
         }
 
     def perform(self, fault: Fault, now: float) -> None:
         """Raises SimulatorError or ProcessLookupError when it cannot be done."""
         assert fault.kind in FAULTS
-        if fault.kind == "network_down":
-            self._trouble.down(now)
-        elif fault.kind == "network_up":
-            self._trouble.up(now)
-        elif fault.kind == "stall_network":
-            self._trouble.down(now, "stall")
-            asyncio.get_running_loop().call_later(
-                fault.arguments["ms"] / 1000,
-                lambda: self._trouble.up(time.monotonic(), "stall"),
-            )
-        elif fault.kind == "network_jitter":
-            self._trouble.jitter(**fault.arguments)
-        else:
-            self._do[fault.kind]()
+        ways, number = self._ways, int(fault.arguments.get("service", 1))
+        match fault.kind:
+            case "network_down":
+                ways.down(now)
+            case "network_up":
+                ways.up(now)
+            case "wifi_down":
+                ways.down(now, NO_WAY)
+            case "wifi_up":
+                ways.up(now, NO_WAY)
+            case "stall_network":
+                ways.stall(now, fault.arguments["ms"] / 1000, time.monotonic)
+            case "network_jitter":
+                ways.jitter(**fault.arguments)
+            case "service_refuses":
+                ways.refuse(number)
+            case "service_hangs":
+                ways.hang(number, now)
+            case "service_slow":
+                ways.slow(number)
+            case "service_well":
+                ways.well(number, now)
+            case other:
+                self._do[other]()
 
     def _kill_service(self) -> None:
         started = self._timeline.of("service_started")

@@ -84,11 +84,13 @@ def overlay(
     proxy_port: int | None,
     offline_port: int,
     section: str = "service",
+    other_ports: Mapping[str, int] | None = None,
 ) -> Tree:
     """The owner's configuration with what the room needs.
 
     ``state``: the folder for the costs, unless the owner names one. ``section``: whose ``url``
-    is to lead to the proxy. ``proxy_port`` None: there is none, the address stays."""
+    is to lead to the proxy. ``proxy_port`` None: there is none, the address stays.
+    ``other_ports``: of the proxies of further services, by section."""
     audio = dict(table_of(config, "audio"))
     if "capture" not in audio:
         audio |= {"capture": "room_mic", "capture_rate_hz": room.rate_hz}
@@ -102,16 +104,24 @@ def overlay(
     board |= {"name": "virtual", "socket": str(socket), "output_latency_ms": fifo_ms}
     service = dict(table_of(config, section))
     owner_url = str(service.get("url") or "")
-    path = "/" + owner_url.split("://", 1)[1].partition("/")[2] if "://" in owner_url else _PATH
     if proxy_port is not None:
-        service["url"] = f"ws://127.0.0.1:{proxy_port}{path}"
+        service["url"] = _by_way_of(proxy_port, owner_url)
     cost = dict(table_of(config, "cost"))
     cost["state"] = cost.get("state") or str(state.absolute())
     changed: Tree = {"audio": audio, "board": board, section: service, "cost": cost}
+    for name, port in (other_ports or {}).items():
+        table = table_of(config, name)
+        changed[name] = {**table, "url": _by_way_of(port, str(table.get("url") or ""))}
     provider = table_of(config, "service").get("provider", "offline")
-    if section == "service" and provider == "offline" and not owner_url:
+    is_last = "offline" in table_of(config, "service").get("fallback", ())
+    if is_last or (section == "service" and provider == "offline" and not owner_url):
         changed["offline"] = {**table_of(config, "offline"), "port": offline_port}
     return {**config, **changed}
+
+
+def _by_way_of(port: int, url: str) -> str:
+    path = "/" + url.split("://", 1)[1].partition("/")[2] if "://" in url else _PATH
+    return f"ws://127.0.0.1:{port}{path}"
 
 
 def to_toml(tree: Mapping[str, Any]) -> str:

@@ -26,12 +26,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from device.simulator.conduct import Conduct, refusal
 from device.simulator.door import Door
 from device.simulator.trouble import Lane, Trouble
 from device.simulator.upstream import Streams, UnreachableError, Upstream, tls_answer
@@ -66,18 +68,24 @@ class RecordingProxy:
         *,
         clock: Callable[[], float] = time.monotonic,
         on_unreachable: Callable[[str, float], object] | None = None,
+        conduct: Conduct | None = None,
+        number: Callable[[], int] | None = None,
     ) -> None:
+        """``conduct``: of a service that refuses, as a scenario asks. ``number`` numbers
+        connections, where several proxies share ``log``."""
         self._upstream = upstream
         self._log = log
         self._trouble = trouble
         self._clock = clock
         self._on_unreachable = on_unreachable
+        self._conduct = conduct
+        self._number = number or itertools.count(1).__next__
         self._door: Door | None = None
         self._look_again = asyncio.Event()
         self._looked = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._connections = 0
+        self._open: set[asyncio.StreamWriter] = set()
         self.port = 0
 
     async def start(self) -> None:
@@ -103,9 +111,28 @@ class RecordingProxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._door = None
 
+    def look_again(self) -> None:
+        """The line has changed: is the service reached, and does it refuse?"""
+        if self._trouble.no_way and self._door is not None:
+            self._door.shut()
+        self._look_again.set()
+
+    def reset(self) -> None:
+        """Every connection is broken off; new ones may be made."""
+        for writer in self._open:
+            _reset(writer)
+            writer.transport.abort()
+
     async def _keep_door(self, door: Door) -> None:
-        """Shut exactly while the service refuses; a network that is down hides that."""
+        """Shut exactly while the service refuses, or there is no way; a network that is down
+        hides what the service does."""
         while True:
+            if self._trouble.no_way:
+                door.shut()
+                self._looked.set()
+                self._look_again.clear()
+                await self._look_again.wait()
+                continue
             if self._trouble.is_up and await self._upstream.refuses():
                 door.shut()
                 self._looked.set()
@@ -120,8 +147,8 @@ class RecordingProxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        self._connections += 1
-        number = self._connections
+        number = self._number()
+        self._open.add(writer)
         _no_delay(writer)
         self._log.connected(self._clock(), number)
         try:
@@ -130,6 +157,7 @@ class RecordingProxy:
             by = "simulator"
         finally:
             writer.transport.abort()
+            self._open.discard(writer)
             self._tasks.discard(task)
         if by == "service":
             self._look_again.set()  # it may have died: then the next one is refused
@@ -140,6 +168,9 @@ class RecordingProxy:
     ) -> str:
         """Relay one connection to its end; returns who ended it."""
         await self._trouble.wait_up()
+        if self._conduct is not None and self._conduct.refuses:
+            await _answer_and_leave(refusal(), reader, writer)
+            return "service"
         try:
             far_reader, far_writer = await self._upstream.dial()
         except UnreachableError as error:
@@ -191,16 +222,9 @@ class RecordingProxy:
             self._look_again.set()
             if self._door is not None:
                 self._door.shut()
-        with contextlib.suppress(
-            asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError
-        ):
-            if error.tls:
-                await reader.readuntil(b"\r\n\r\n")
-                writer.write(tls_answer(str(error)))
-                await writer.drain()
-                writer.write_eof()
-                await reader.read()  # until the appliance has taken it and hangs up
-                return
+        if error.tls:
+            await _answer_and_leave(tls_answer(str(error)), reader, writer)
+            return
         _reset(writer)
 
     async def _relay(self, source: Streams, writer: asyncio.StreamWriter, tap: _Tap) -> None:
@@ -258,14 +282,21 @@ class RecordingProxy:
         """Wait for the line; False when the appliance left while it was down."""
         if self._trouble.is_up:
             return True
-        await self._trouble.wait_up()
+        await self._wait_up()
         return not _has_left(appliance)
+
+    async def _wait_up(self) -> None:
+        """Until what waits here is sent again, and arrives."""
+        since = self._clock()
+        while not self._trouble.is_up:
+            await self._trouble.wait_up()
+            await asyncio.sleep(self._trouble.resend_in_s(since, self._clock()))
 
     async def _carry(self, sender: asyncio.StreamWriter, tap: _Tap) -> None:
         """Wait for the line. What an appliance sent that left meanwhile is forgotten: nobody
         is there to send it again. Raises ConnectionAbortedError then."""
         if tap.direction == DOWN:
-            await self._trouble.wait_up()
+            await self._wait_up()
         elif not await self._up_for(sender):
             raise ConnectionAbortedError("the appliance left during the outage")
 
@@ -276,6 +307,20 @@ class RecordingProxy:
             self._log.message(found, tap.direction, at, down_s, tap.connection)
         if tap.stream.deaf and not was_deaf:
             self._log.deaf(at, tap.direction, tap.stream.deaf)
+
+
+async def _answer_and_leave(
+    answer: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """To the hand-shake, in place of a WebSocket."""
+    try:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        writer.write_eof()
+        await reader.read()  # until the appliance has taken it and hangs up
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
+        _reset(writer)
 
 
 def rewrite_head(head: bytes, host: str) -> bytes:

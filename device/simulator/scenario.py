@@ -12,8 +12,9 @@ The TOML format is a contract with other tools::
     # or  button = "action"    # optional: hold_ms
     # or  fault = "unplug_mic"
 
-Two faults have arguments, ``stall_network`` (``ms``) and ``network_jitter``
-(``delay_ms jitter_ms rate_kbps``). They may be written three ways::
+Two faults need arguments, ``stall_network`` (``ms``) and ``network_jitter``
+(``delay_ms jitter_ms rate_kbps``); those of a service may name one (``service``, from 1).
+They may be written three ways::
 
     fault = "stall_network"                      fault = {stall_network = {ms = 500}}
     ms = 500
@@ -49,6 +50,13 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "network_up": (),
     "stall_network": ("ms",),
     "network_jitter": ("delay_ms", "jitter_ms", "rate_kbps"),
+    "wifi_down": (),
+    "wifi_up": (),
+    "reset_network": (),
+    "service_refuses": ("service",),
+    "service_hangs": ("service",),
+    "service_slow": ("service",),
+    "service_well": ("service",),
     "stall_loop": (),
     "kill_service": (),
 }

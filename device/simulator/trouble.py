@@ -10,6 +10,11 @@ import random
 
 #: What Ethernet lets a TCP segment carry.
 PACKET_BYTES = 1448
+#: Who holds the line down when there is no way at all, as without Wi-Fi.
+NO_WAY = "no way"
+#: TCP sends again after so long, then after twice that, and so on (Linux's least; RFC 6298).
+RESEND_S = 0.2
+LONGEST_RESEND_S = 120.0
 
 
 class Trouble:
@@ -18,6 +23,8 @@ class Trouble:
     - Down is a black hole: nothing is relayed, nothing is reset, and what was in
       flight waits, as TCP would resend it; the proxy forgets what the appliance sent on a
       connection that it left meanwhile. New connections hang.
+    - Without a way (``NO_WAY`` holds it down) nobody who connects reaches anything, and is told
+      at once; open connections are in a black hole, and go on when TCP next sends again.
     - Jitter keeps the order: every burst is held ``delay_ms`` plus a uniformly
       random 0 to ``jitter_ms``, and never leaves before the burst ahead of it.
     - ``rate_kbps`` makes each byte take its time on the line, each direction by itself, in
@@ -34,6 +41,11 @@ class Trouble:
         self._holders: set[str] = set()
         self._down_since: float | None = None
         self._down_total_s = 0.0
+        self._resends = False  # the last outage was one that TCP has to find the end of
+
+    @property
+    def no_way(self) -> bool:
+        return NO_WAY in self._holders
 
     @property
     def is_up(self) -> bool:
@@ -42,6 +54,7 @@ class Trouble:
     def down(self, now: float, holder: str = "outage") -> None:
         """Become a black hole, until every ``holder`` has let go."""
         self._holders.add(holder)
+        self._resends = (self._resends and self._down_since is not None) or self.no_way
         if self._down_since is None:
             self._down_since = now
         self._up.clear()
@@ -59,6 +72,16 @@ class Trouble:
         """How long the line has been down altogether."""
         running = 0.0 if self._down_since is None else now - self._down_since
         return self._down_total_s + running
+
+    def resend_in_s(self, since: float, now: float) -> float:
+        """The line is up again: how long until TCP sends again what waits since ``since``."""
+        if not self._resends:
+            return 0.0
+        wait_s, at = RESEND_S, since + RESEND_S
+        while at < now:
+            wait_s = min(2 * wait_s, LONGEST_RESEND_S)
+            at += wait_s
+        return at - now
 
     def jitter(self, delay_ms: float, jitter_ms: float, rate_kbps: float) -> None:
         """Set all three; zero switches one off."""

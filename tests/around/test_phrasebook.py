@@ -29,6 +29,7 @@ def test_the_service_says_it_where_it_can() -> None:
     said = ask(book())
     assert isinstance(said, RequestReply)
     assert '"Are you still there?"' in said.instructions
+    assert said.words == "Are you still there?"
 
 
 @pytest.mark.parametrize(
@@ -81,3 +82,4 @@ def test_a_quotation_mark_in_the_text_does_not_end_the_quotation() -> None:
     phrases = Phrasebook(replace(TEXTS, still_there='Say "yes".'), service_can=True)
     said = ask(phrases)
     assert isinstance(said, RequestReply) and said.instructions.count('"') == 2
+    assert said.words == 'Say "yes".'

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from device.cli.main import main
-from device.cli.turns import of_entry, of_file, table
+from device.cli.turns import first_turns, of_entry, of_file, table
 
 TURN = {
     "event": "turn",
     "t_monotonic": 12.0,
     "opened_by": "wake",
     "service": "gemini",
+    "wake_to_link_ms": 812.0,
     "speech_end_to_commit_ms": 350.4,
     "commit_to_reply_ms": 210.0,
     "reply_to_playback_ms": 20.0,
@@ -59,6 +60,7 @@ def test_the_table_shows_where_the_time_went_and_the_median() -> None:
         "when",
         "by",
         "service",
+        "link",
         "end",
         "of",
         "turn",
@@ -67,7 +69,7 @@ def test_the_table_shows_where_the_time_went_and_the_median() -> None:
         "felt",
     ]
     assert lines[1].endswith("580 ms") and "gemini" in lines[1]
-    assert lines[3].split() == ["-", "button", "-", "-", "-", "-", "-"]
+    assert lines[3].split() == ["-", "button", "-", "-", "-", "-", "-", "-"]
     assert lines[4].endswith("680 ms")
 
 
@@ -78,4 +80,14 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["turns", "--config", str(settings), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["service"] == "gemini"
     assert main(["turns", "--config", str(settings)]) == 0
-    assert "580 ms" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "580 ms" in out
+    assert "To an open session: median 812 ms (n = 1); 0 turns found it open." in out
+
+
+def test_what_a_first_turn_waits_for_is_a_figure_of_its_own() -> None:
+    waited = [{**TURN, "wake_to_link_ms": ms} for ms in (400.0, 500.0, 900.0)]
+    open_already = [{**TURN, "wake_to_link_ms": 0.0}] * 5
+    told = first_turns([*waited, *open_already, {"opened_by": "wake"}])
+    assert told == "To an open session: median 500 ms (n = 3); 5 turns found it open."
+    assert first_turns(open_already) == "No turn waited for its session; 5 found it open."

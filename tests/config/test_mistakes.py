@@ -156,6 +156,7 @@ def test_a_refused_value_is_not_judged_again_with_its_default(tmp_path: Path) ->
         '[service]\nvoice = "Bearer {}"\n',
         '[service]\nurl = "wss://me:{}@host/"\n',
         '[service]\nurl = "wss://host/?api_key={}"\n',
+        '[elevenlabs]\nurl = "wss://host/?agent_id=a&conversation_signature={}"\n',
         '[wake]\nwords = ["sk-{}"]\n',
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import os
 import pickle
 import subprocess
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from device.errors import SecretError
-from device.secrets import Secret, load_key, read_key
-from device.settings import ServiceSettings
+from device.providers.base import HttpRequest
+from device.secrets import Secret, load_key, load_secret, read_key
+from device.session import SessionFactory
+from device.settings import ServiceSettings, Settings
 
 KEY = "abcdefgh12345678"
 
@@ -164,3 +167,49 @@ def test_from_outside_the_unit_a_closed_key_counts(
     monkeypatch.setattr(Path, "read_text", refuse)
     service = ServiceSettings(provider="openai_realtime")
     assert load_key(service, {}, installed=tmp_path) == Secret("")
+
+
+def test_a_second_secret_is_a_credential_or_a_file_or_none(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("the-secret")
+    credential = tmp_path / "wiro_secret"
+    credential.write_text("another-secret")
+    unit = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert not load_secret("", "", "wiro", unit)
+    assert load_secret("", str(file), "wiro", {}).reveal() == "the-secret"
+    assert load_secret("wiro_secret", str(file), "wiro", {}).reveal() == "the-secret"
+    assert load_secret("wiro_secret", str(file), "wiro", unit).reveal() == "another-secret"
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "says"),
+    [("wiro_secret", "", "/etc/parlor/wiro_secret"), ("", "/nowhere/secret", "wiro.secret_file")],
+)
+def test_a_second_secret_that_is_missing_says_where_it_goes(
+    name: str, file: str, says: str
+) -> None:
+    with pytest.raises(SecretError) as error:
+        load_secret(name, file, "wiro", {})
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["wiro", "wiro_agent"])
+def test_the_second_secret_of_a_service_stands_in_a_file_of_its_own_and_is_masked(
+    tmp_path: Path, name: str
+) -> None:
+    for file, text in (("key", "key-of-mine"), ("secret", "secret-of-mine")):
+        (tmp_path / file).write_text(text)
+    settings = Settings()
+    own = dataclasses.replace(
+        getattr(settings, name),
+        key_file=str(tmp_path / "key"),
+        secret_file=str(tmp_path / "secret"),
+        **({"agent": "guid"} if name == "wiro_agent" else {}),
+    )
+    service = dataclasses.replace(settings.service, provider=name)
+    settings = dataclasses.replace(settings, service=service, **{name: own})
+    masked: list[Secret] = []
+    codec = SessionFactory(settings, {}, str, masked.append, wall_ahead_s=lambda: 0.0)()
+    (request,) = codec.start(1.0)
+    assert isinstance(request, HttpRequest) and request.headers["x-signature"]
+    assert [secret.reveal() for secret in masked] == ["key-of-mine", "secret-of-mine"]

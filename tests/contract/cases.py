@@ -18,6 +18,8 @@ from device import settings_services
 from device.capabilities import Capabilities
 from device.providers.base import Codec, Service, SessionSpec
 from device.settings_services import ServiceSettings
+from device.simulator.services.elevenlabs_agent import Agent
+from device.simulator.services.gemini_messages import Manner
 from device.simulator.services.stand_in import StandIn
 
 KEY = "the-secret-key-of-the-contract"
@@ -32,9 +34,17 @@ class Case:
     """``tells``: names of events of every spoken turn, beyond those of the capabilities: where
     the device ends the turns, and where the service does. ``breaks_off``: it interrupts its reply
     when it hears the user, and says so. ``caps``: its stand-in ends a session after ``cap_s``.
-    ``told_of_cuts``: what stands in the message that calls a reply off, where there is one.
-    ``pads``: a reply's sound may begin and end with silence. ``rate_hz``: of the stand-in's sound,
-    where it is told only in the hand-shake; 0: as declared."""
+    ``told_of_cuts``: what stands in the message that calls a reply off, where there is one;
+    ``told_to_speak``: in the one that asks for a phrase, ``told_to_forget``: in the one that takes
+    an item from what was said; ``told``: in what it is told in every
+    session, fields that its stand-in would not miss; ``sign_of_life``: in what keeps a session
+    open while nobody speaks. ``calls``: names of events around a tool call, beyond its own.
+    ``ends_silence``: a turn ends though no pause is sent behind it. ``usage``: each turn's is
+    told, ``first`` or ``after`` its reply's end; empty: not each turn's. ``late_words``: what was
+    understood is told when the answer sounds already. ``pings``: the stand-in's options with
+    which it asks in its own messages whether we are there; ``over_late``: with which it says late
+    that its turn is over. ``pads``: a reply's sound may begin and end with silence. ``rate_hz``:
+    of the stand-in's sound, where only settings or the hand-shake tell it; 0: as declared."""
 
     name: str
     codec: str  #: module and attribute of its registry entry
@@ -53,8 +63,17 @@ class Case:
     tells_words: bool = True
     pads: bool = False
     told_of_cuts: str = ""
+    told_to_speak: str = ""
+    told_to_forget: str = ""
+    told: tuple[str, ...] = ()
+    calls: frozenset[str] = frozenset()
+    sign_of_life: str = ""
+    ends_silence: bool = False
+    pings: Mapping[str, Any] = field(default_factory=dict)
+    over_late: Mapping[str, Any] = field(default_factory=dict)
     rate_hz: int = 0
-    usage_every_turn: bool = True
+    usage: str = ""
+    late_words: bool = False
     model: str = ""
     transcription_model: str = ServiceSettings.transcription_model
 
@@ -114,27 +133,35 @@ def _fast(stand_in: Any) -> None:
 
 
 HEARS = frozenset({"ServiceSpeechStarted"})
+WORK, USAGE = frozenset({"ServiceWorking"}), frozenset({"UsageReported"})
 HEARS_BOTH = HEARS | {"ServiceSpeechStopped"}
 P, S = "device.providers.", "device.simulator.services."
 
 
 def _openai(name: str, entry: str, dialect: str, section: str, **more: Any) -> Case:
-    return Case(
-        name,
-        f"{P}openai_realtime:{entry}",
-        f"{S}openai_realtime:OpenAIRealtime",
-        section,
-        stand_in_options={"dialect": dialect},
-        prepare=_fast,
-        tells=(frozenset(), HEARS_BOTH),
-        told_of_cuts="response.cancel",
-        **more,
-    )
+    usual = {
+        "stand_in_options": {"dialect": dialect},
+        "prepare": _fast,
+        "tells": (frozenset(), HEARS_BOTH),
+        "told_of_cuts": "response.cancel",
+        "told_to_speak": '"metadata":{"request":',
+        "told_to_forget": "conversation.item.delete",
+        "usage": "first",
+        "calls": USAGE,
+    }
+    stand_in = f"{S}openai_realtime:OpenAIRealtime"
+    return Case(name, f"{P}openai_realtime:{entry}", stand_in, section, **{**usual, **more})
 
 
 TABLE = (
     _openai("openai_realtime", "SERVICE", "openai", "OpenAIRealtimeSettings"),
-    _openai("azure_openai", "AZURE", "azure", "OpenAIRealtimeSettings"),
+    _openai(
+        "azure_openai",
+        "AZURE",
+        "azure",
+        "OpenAIRealtimeSettings",
+        transcription_model="whisper-1",  # the name of a deployment
+    ),
     _openai("xai", "XAI", "xai", "OpenAIRealtimeSettings"),
     _openai(
         "openai_compatible",
@@ -143,6 +170,7 @@ TABLE = (
         "OpenAIRealtimeSettings",
         model="gpt-realtime",
         transcription_model="whisper-1",
+        told_to_speak="",  # not every server takes a name
     ),
     _openai("azure_voice_live", "VOICE_LIVE", "voice_live", "AzureVoiceLiveSettings"),
     Case(
@@ -151,7 +179,9 @@ TABLE = (
         f"{S}openai_live:OpenAILive",
         "OpenAILiveSettings",
         pads=True,
-        usage_every_turn=False,  # every fifteen seconds
+        late_words=True,
+        calls=USAGE | WORK,
+        ends_silence=True,
     ),
     Case(
         "wiro",
@@ -160,6 +190,9 @@ TABLE = (
         "WiroSettings",
         url=lambda stand_in: stand_in.api_url,
         late_options=lambda stand_in: {"socket_url": stand_in.url},
+        told_of_cuts="task_session_interrupt",
+        ends_silence=True,
+        usage="first",
     ),
     Case(
         "wiro_agent",
@@ -167,6 +200,9 @@ TABLE = (
         f"{S}wiro_agent:WiroAgent",
         "WiroAgentSettings",
         settings={"agent": "agent-1"},
+        told=('"session_metadata":{"display_identifier":',),
+        told_of_cuts='"interrupt"',
+        ends_silence=True,
         carries_history=False,  # what an agent is told is its owner's
     ),
     Case(
@@ -178,12 +214,18 @@ TABLE = (
         breaks_off=True,
         rate_hz=16000,
         checks_key=False,  # a public agent asks for none
+        sign_of_life="user_activity",
+        ends_silence=True,
+        pings={"agent": Agent(ping_interval_s=0.05)},
     ),
     Case(
         "gemini",
         f"{P}gemini:SERVICE",
         f"{S}gemini:GeminiStandIn",
         "GeminiSettings",
+        ends_silence=True,
+        usage="after",
+        over_late={"manner": Manner(playback=1000.0)},
         breaks_off=True,
     ),
     Case(
@@ -191,7 +233,13 @@ TABLE = (
         f"{P}deepgram:SERVICE",
         f"{S}deepgram:DeepgramStandIn",
         "DeepgramSettings",
-        tells=(frozenset(), HEARS),
+        sign_of_life="KeepAlive",
+        ends_silence=True,
+        tells=(WORK, HEARS | WORK),
+        told=(
+            '"think":{"provider":{"type":"open_ai","model":',
+            '"speak":{"provider":{"type":"deepgram","model":',
+        ),
         breaks_off=True,
     ),
     Case(
@@ -200,6 +248,7 @@ TABLE = (
         f"{S}cartesia:CartesiaStandIn",
         "CartesiaSettings",
         settings={"agent_id": "agent-1"},
+        ends_silence=True,
         breaks_off=True,
         tells_words=False,
         carries_history=False,
@@ -209,7 +258,9 @@ TABLE = (
         f"{P}vapi:SERVICE",
         f"{S}vapi:VapiStandIn",
         "VapiSettings",
-        settings={"assistant_id": "assistant-1"},
+        ends_silence=True,
+        settings={"assistant_id": "assistant-1", "rate_hz": 24000},  # not what it takes unasked
+        rate_hz=24000,
         carries_history=False,
         breaks_off=True,
     ),

@@ -27,14 +27,29 @@ FIRST: tuple[Scenario, ...] = (
 )
 
 #: Survivors that are no mistakes, by what they turned out to be, and why. A pair of events is
-#: named in its right order.
-FREE = frozenset({"UserTranscript", "UsageReported", "SessionResumable", "ServiceTrouble"})
+#: named in its right order; ``*`` is any other event that is no bound of a session or a reply.
+#: What the core does with each is the reason; what it does rely on, `judging.order` and its like
+#: hold against every codec.
 EQUIVALENT = {
-    "ReplyTranscript ReplyAudio": "the contract says nothing of the order of words and sound",
-    "ReplyAudio ReplyTranscript": "the contract says nothing of the order of words and sound",
-    "ReplyDone ServiceSpeechStarted": "both follow from one sign of the service",
-    "ReplyInterrupted ServiceSpeechStarted": "both follow from one sign of the service",
+    "ReplyTranscript ReplyAudio": "a chunk sooner or later a word stays within its bracket",
+    "ReplyAudio ReplyTranscript": "a chunk sooner or later a word stays within its bracket",
+    "ReplyStarted UserTranscript": "the core asks whether an answer sounds, not whether it began",
+    "UserTranscript ReplyStarted": "the core asks whether an answer sounds, not whether it began",
+    "UserTranscript ReplyTranscript": "the answer does not sound yet, nor are its words final",
+    "UserTranscript TurnCommitted": "they are not the final words: those it only shows",
+    "TurnCommitted UserTranscript": "they are not the final words: those it only shows",
+    "openai_live: UserTranscript ReplyAudio": "words that come while it sounds call off nothing",
+    "openai_live: ReplyAudio UserTranscript": "words that come while it sounds call off nothing",
+    "openai_live: UserTranscript ReplyDone": "the answer's words are in the reply after the call",
+    "UserTranscript ServiceWorking": "words do not move the time by which a reply must come",
+    "ServiceWorking ReplyStarted": "both move the time by which the reply must come",
+    "openai_live: ServiceWorking TurnCommitted": "both move the time by which the reply must come",
+    "* SessionResumable": "the newest handle is for the next connection, and nothing else",
+    "SessionResumable *": "the newest handle is for the next connection, and nothing else",
+    "* UsageReported": "it goes to the meter alone, which counts until the reply is over",
+    "UsageReported *": "it goes to the meter alone, which counts until the reply is over",
 }
+BOUNDS = frozenset({"LinkOpened", "ReplyDone"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +66,11 @@ class Verdict:
     @property
     def why_equivalent(self) -> str:
         """Why it is none; empty where it is one."""
-        names = self.about.split(" ")
-        if self.mutant.what == "swap" and FREE & set(names):
-            return "it may come at any time around the others"
-        return EQUIVALENT.get(self.about, "") or EQUIVALENT.get(f"{self.case}: {self.about}", "")
+        known = [self.about, f"{self.case}: {self.about}"]
+        first, _, second = self.about.partition(" ")
+        if self.mutant.what == "swap" and not BOUNDS & {first, second}:
+            known += [f"{first} *", f"* {second}"]
+        return next((EQUIVALENT[one] for one in known if one in EQUIVALENT), "")
 
     @property
     def is_right(self) -> bool:
@@ -72,12 +88,17 @@ async def hunt(case: Case, mutant: Mutant, *, device_ends: bool) -> Verdict:
     room = Room(case, device_ends, mutation.wrap, PATIENCE_S)
     wanted = scenarios_of(room)
     chosen = [one for one in FIRST if one in wanted]
-    for scenario in [*chosen, *(one for one in wanted if one not in chosen)]:
-        unknown = not mutation.about
+    chosen += [one for one in wanted if one not in chosen]
+    played = 0
+    while not mutation.about and played < len(chosen):
+        killed_by = await _killed(chosen[played], room)
+        played += 1
+        if killed_by:
+            return Verdict(str(case), mutant, device_ends, mutation.about, killed_by)
+    # A pair is known when its second is there, and swapped from then on: also in what was played.
+    again = chosen[:played] if mutant.what == "swap" else []
+    for scenario in [*reversed(again), *chosen[played:]] if mutation.about else []:
         killed_by = await _killed(scenario, room)
-        if not killed_by and unknown and mutation.about and mutant.what == "swap":
-            # A pair is known when its second is there: it is swapped from then on.
-            killed_by = await _killed(scenario, room)
         if killed_by:
             return Verdict(str(case), mutant, device_ends, mutation.about, killed_by)
     return Verdict(str(case), mutant, device_ends, mutation.about, "")

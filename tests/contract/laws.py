@@ -17,14 +17,20 @@ from device.events import (
     ServiceSpeechStarted,
     ServiceSpeechStopped,
     ServiceTrouble,
+    SessionOpening,
     SessionResumable,
     ToolCalled,
     TurnCommitted,
+    UsageReported,
     UserTranscript,
 )
 
 STATUSES = frozenset({"completed", "cancelled", "failed", "incomplete"})
-_BEFORE_IT_OPENS = (LinkOpened, LinkFailed, ServiceTrouble, SessionResumable)
+_BEFORE_IT_OPENS = (LinkOpened, LinkFailed, ServiceTrouble, SessionOpening, SessionResumable)
+
+#: Between a reply's interruption and its end, at which the meter takes its turn for over: nothing
+#: of the turn that interrupts.
+_IN_A_CUT = (ReplyDone, UserTranscript, UsageReported, ServiceTrouble, SessionResumable)
 
 
 class BrokenError(AssertionError):
@@ -53,24 +59,31 @@ def shown(events: Sequence[Event]) -> str:
 
 
 class _Laws:
-    def __init__(self) -> None:
+    def __init__(self, after_one: bool = False) -> None:
         self._open = False
+        self._after_one = after_one  # a session has been closed
         self._reply = ""
         self._seen: set[str] = set()
         self._cut = ""  # interrupted: its end must say so
         self._hears = False  # speech that has not stopped
-        self._spoken_since_turn = False
 
     def take(self, event: Event) -> None:
         if isinstance(event, LinkClosed | LinkFailed):
-            self.__init__()  # type: ignore[misc]
+            self.__init__(isinstance(event, LinkClosed))  # type: ignore[misc]
             return
         if isinstance(event, LinkOpened):
             _must(not self._open, "a session opens once")
             self._open = True
             return
-        _must(self._open or isinstance(event, _BEFORE_IT_OPENS), "nothing before it is open")
+        early = isinstance(event, _BEFORE_IT_OPENS)
+        owed = self._after_one and isinstance(event, UsageReported)  # with the farewell
+        _must(self._open or early or owed, "nothing before it is open")
+        _must(not self._cut or isinstance(event, _IN_A_CUT), "what was interrupted ends at once")
         match event:
+            case SessionResumable(handle):
+                _must(self._open or not handle, "what is not open cannot be taken up")
+            case SessionOpening():
+                _must(not self._open, "a session that is open opens no more")
             case ReplyStarted(reply_id):
                 _must(bool(reply_id), "a reply has a name")
                 _must(not self._reply, "one reply after the other")
@@ -79,12 +92,10 @@ class _Laws:
                 self._reply = reply_id
             case ReplyAudio(reply_id, _, pcm):
                 _must(reply_id == self._reply, "sound of the reply that is under way")
-                _must(not self._cut, "nothing of a reply that was interrupted")
                 _must(len(pcm) % 2 == 0, "whole samples")
                 _must(bool(pcm), "sound that is some")
             case ReplyTranscript(reply_id) | ToolCalled(reply_id):
                 _must(reply_id == self._reply, "words of the reply that is under way")
-                _must(not self._cut, "nothing of a reply that was interrupted")
             case ReplyInterrupted(reply_id):
                 _must(reply_id == self._reply, "the reply that is under way is interrupted")
                 self._cut = reply_id

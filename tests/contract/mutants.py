@@ -7,8 +7,8 @@ A mutant is made by wrapping a codec, so every codec has the same ones:
 - a kind of frame that is never sent;
 - a field of a kind of frame under another name.
 
-Pairs and frames are counted in the order in which a codec first makes them, so that nobody keeps
-a list of them. One that a codec never makes is no mutant of it (`Mutation.happened`).
+Pairs, frames and fields are counted in the order in which a codec first makes them, so that nobody
+keeps a list of them. One that a codec never makes is no mutant of it (`Mutation.happened`).
 """
 
 from __future__ import annotations
@@ -18,30 +18,33 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
-from zlib import crc32
 
-from device.capabilities import Capabilities
-from device.commands import ServiceCommand
 from device.events import Event
 from device.providers.base import Codec, Emit, HttpRequest, Output, SendFrame
+from tests.contract.wrapped import Wrapped
 
-EVENTS = (
+COMMON = (
     "LinkOpened",
     "ReplyAudio",
     "ReplyDone",
-    "ReplyInterrupted",
     "ReplyStarted",
     "ReplyTranscript",
-    "ServiceSpeechStarted",
-    "ServiceSpeechStopped",
-    "SessionResumable",
-    "ToolCalled",
     "TurnCommitted",
-    "UsageReported",
     "UserTranscript",
 )
+EVENTS = (
+    *COMMON,
+    "ReplyInterrupted",
+    "ServiceSpeechStarted",
+    "ServiceSpeechStopped",
+    "ServiceWorking",
+    "SessionOpening",
+    "SessionResumable",
+    "ToolCalled",
+    "UsageReported",
+)
 #: More than any codec makes.
-MOST_PAIRS, MOST_FRAMES = 40, 16
+MOST_PAIRS, MOST_FRAMES, MOST_FIELDS = 40, 16, 120
 #: Fields that say only which message it is; without them it is another mutant, a dropped frame.
 _NAMES = frozenset({"type", "event"})
 
@@ -62,7 +65,7 @@ def all_mutants() -> list[Mutant]:
         *(Mutant("drop", name) for name in EVENTS),
         *(Mutant("swap", str(number)) for number in range(MOST_PAIRS)),
         *(Mutant("unsent", str(number)) for number in range(MOST_FRAMES)),
-        *(Mutant("renamed", str(number)) for number in range(MOST_FRAMES)),
+        *(Mutant("renamed", str(number)) for number in range(MOST_FIELDS)),
     ]
 
 
@@ -85,7 +88,7 @@ class Mutation:
             "unsent": lambda: self._without_frame,
             "renamed": lambda: self._with_other_field,
         }
-        return _Wrapped(codec, makers[self.mutant.what]())
+        return _Changed(codec, makers[self.mutant.what]())
 
     def is_it(self, kind: str) -> bool:
         """Whether ``kind`` is the one that goes wrong, by the order of first sight."""
@@ -122,11 +125,10 @@ class Mutation:
             fields, kind = _json(output.body), f"http {urlsplit(output.url).path}"
         else:
             return output
-        paths = list(_paths(fields))
-        if not paths or not self.is_it(kind):
+        named = {f"{kind}: {'.'.join(map(str, path))}": path for path in _paths(fields)}
+        path = next((path for name, path in named.items() if self.is_it(name)), None)
+        if path is None:
             return output
-        path = paths[crc32(kind.encode()) % len(paths)]
-        self.about = f"{kind}: {'.'.join(map(str, path))}"
         body = json.dumps(_rename(fields, path))
         if isinstance(output, HttpRequest):
             return replace(output, body=body.encode())
@@ -168,55 +170,15 @@ class _Swap:
         return made
 
 
-class _Wrapped:
+class _Changed(Wrapped):
     """A codec whose outputs are changed."""
 
     def __init__(self, codec: Codec, change: Callable[[list[Output]], list[Output]]) -> None:
-        self._codec, self._change = codec, change
+        super().__init__(codec)
+        self._changed = change
 
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._codec.capabilities
-
-    @property
-    def deadline(self) -> float | None:
-        return self._codec.deadline
-
-    def start(self, now: float) -> list[Output]:
-        return self._change(self._codec.start(now))
-
-    def opened(self, now: float) -> list[Output]:
-        return self._change(self._codec.opened(now))
-
-    def http_answered(self, token: str, status: int, body: bytes, now: float) -> list[Output]:
-        return self._change(self._codec.http_answered(token, status, body, now))
-
-    def decode(self, data: str | bytes) -> object:
-        return self._codec.decode(data)
-
-    def decoded(self, message: object, now: float) -> list[Output]:
-        return self._change(self._codec.decoded(message, now))
-
-    def received(self, data: str | bytes, now: float) -> list[Output]:
-        return self._change(self._codec.received(data, now))
-
-    def command(self, command: ServiceCommand, now: float) -> list[Output]:
-        return self._change(self._codec.command(command, now))
-
-    def timeout(self, now: float) -> list[Output]:
-        return self._change(self._codec.timeout(now))
-
-    def fence_passed(self, token: str, now: float) -> list[Output]:
-        return self._change(self._codec.fence_passed(token, now))
-
-    def finish(self, reason: str, now: float) -> list[Output]:
-        return self._change(self._codec.finish(reason, now))
-
-    def refused(self, status: int, body: bytes, now: float) -> list[Output]:
-        return self._change(self._codec.refused(status, body, now))
-
-    def closed(self, code: int, reason: str, now: float) -> list[Output]:
-        return self._change(self._codec.closed(code, reason, now))
+    def _change(self, outputs: list[Output]) -> list[Output]:
+        return self._changed(outputs)
 
 
 def kind_of(data: str | bytes) -> str:

@@ -18,16 +18,27 @@ from device.events import (
     ReplyInterrupted,
     ReplyStarted,
     ServiceSpeechStarted,
+    SessionOpening,
     SessionResumable,
     ToolCalled,
     TurnCommitted,
     UsageReported,
-    UserTranscript,
 )
 from device.providers.base import Said
-from device.simulator.services.brain import RATE_HZ, converted
 from device.simulator.services.stand_in import HttpAnswer
-from tests.contract.laws import BrokenError
+from tests.contract.judging import (
+    is_answered,
+    is_reply,
+    is_understood,
+    must,
+    names_by_reply,
+    order,
+    order_of_usage,
+    order_of_words,
+    texts,
+    was_told,
+)
+from tests.contract.quiet import falls_silent, left_alone, pinged, told_late
 from tests.contract.talk import Reply, Room, Talk
 from tests.contract.voices import (
     AFTER_TOOL,
@@ -38,65 +49,13 @@ from tests.contract.voices import (
     STORY,
     TIME,
     TOOL,
-    Question,
-    is_whole,
-    without_silence,
 )
 
 Scenario = Callable[[Room], Awaitable[None]]
 
-
-def must(holds: object, law: str, *about: object) -> None:
-    if not holds:
-        raise BrokenError(f"{law}: {', '.join(map(repr, about))}")
-
-
-def words(text: str) -> str:
-    return " ".join(text.split())
-
-
-def is_reply(talk: Talk, reply: Reply, said: str, pcm: bytes) -> None:
-    must(reply.status == "completed", "a reply that nobody cut is complete", reply)
-    rate_hz = talk.case.rates_hz[1]
-    pcm = converted(pcm, RATE_HZ, rate_hz)
-    heard = without_silence(reply.pcm) if talk.case.pads else reply.pcm
-    must(is_whole(heard, pcm, rate_hz), "its sound is whole and in order", len(heard), len(pcm))
-    if not talk.case.tells_words:
-        return
-    told = words(reply.whole or reply.parts)
-    must(told == said, "its words are told", told, said)
-    if reply.whole and reply.parts:
-        must(words(reply.parts) == told, "the parts are the whole", reply.parts, reply.whole)
-
-
-async def is_answered(talk: Talk, question: Question, count: int) -> None:
-    """The ``count``-th reply is the answer to it, and its words were understood."""
-    reply = await talk.done(count)
-    is_reply(talk, reply, question.answer.words, question.answer.pcm)
-    await is_understood(talk, question)
-
-
-async def is_understood(talk: Talk, question: Question) -> None:
-    if talk.case.able.transcribes_user:
-        await talk.until(UserTranscript, 1)
-        async with asyncio.timeout(talk.patience_s):
-            while question.answer.heard not in talk.understood():
-                await talk.until(UserTranscript, len(talk.of(UserTranscript)) + 1)
-
-
-def order(talk: Talk) -> None:
-    """Every turn is heard before it is committed, and committed before its reply begins."""
-    tells = "ServiceSpeechStarted" in talk.case.expected(device_ends=talk.device_ends)
-    committed = heard = 0
-    for event in talk.events:
-        heard += isinstance(event, ServiceSpeechStarted)
-        if isinstance(event, TurnCommitted):
-            committed += 1
-            must(heard > 0 or not tells, "speech is heard before a turn is taken")
-            heard = 0
-        if isinstance(event, ReplyStarted):
-            must(committed > 0, "a turn is committed before it is answered")
-            committed -= 1
+SAY = RequestReply(
+    f'Say exactly this, and nothing else: "{ON_REQUEST.words}"', words=ON_REQUEST.words
+)
 
 
 # --- conversation -----------------------------------------------------------------------
@@ -110,17 +69,22 @@ async def spoken_turns(room: Room) -> None:
         for count, question in enumerate((TIME, RAIN), start=1):
             talk.say(question)
             await is_answered(talk, question, count)
-            if room.case.able.tells_usage and room.case.usage_every_turn:
+            if room.case.usage:
                 await talk.until(UsageReported, count)
-        order(talk)
+        order(talk, TIME, RAIN)
+        if room.case.usage:
+            order_of_usage(talk)
         must(len(talk.of(TurnCommitted)) == 2, "each turn is committed once")
-        seen = {type(event).__name__ for event in talk.events}
         wanted = room.case.expected(device_ends=room.device_ends)
-        must(wanted <= seen, "what it tells of every turn", wanted - seen)
+        for seen in names_by_reply(talk)[:2]:
+            must(wanted <= seen, "what it tells of every turn", wanted - seen)
         must(len(talk.of(ReplyStarted)) == 2, "nothing is said unasked")
+        shown = talk.of(SessionOpening) or not talk.service.posted
+        must(shown, "a session that is asked for first shows that it is being made")
         asked = [question.hz for question in talk.brain.asked]
         must(asked == [TIME.hz, RAIN.hz], "it heard each turn once", asked)
-        must(not complaints(talk), "the service understood it all", complaints(talk))
+        for words in room.case.told:
+            must(was_told(talk, words), "the service is told it", words)
         await orderly_end(talk)
 
 
@@ -145,6 +109,9 @@ async def tool_call(room: Room) -> None:
         is_reply(talk, second, AFTER_TOOL.words, AFTER_TOOL.pcm)
         results = [tuple(map(json.loads, one)) for one in talk.brain.results]
         must(results == [(json.loads(RESULT),)], "the result reached the model", results)
+        order_of_words(talk, CLOCK, 1)
+        seen = set[str]().union(*names_by_reply(talk))
+        must(room.case.calls <= seen, "what it tells of a call", room.case.calls - seen)
         done = next(i for i, e in enumerate(talk.events) if isinstance(e, ReplyDone))
         asked = talk.events.index(called)
         must(asked < done, "a tool is asked for within its reply")
@@ -156,10 +123,35 @@ async def phrase(room: Room) -> None:
     """The service's own voice says what it is told."""
     async with room.talking() as talk:
         said = f'Say exactly this, and nothing else: "{ON_REQUEST.words}"'
-        talk.send(RequestReply(said))
+        talk.send(RequestReply(said, words=ON_REQUEST.words))
         reply = await talk.done(1)
         is_reply(talk, reply, ON_REQUEST.words, ON_REQUEST.pcm)
         must(ON_REQUEST.words in "".join(talk.brain.written_to), "it was told the words")
+        must(was_told(talk, room.case.told_to_speak), "its answer can be told from others")
+
+
+async def phrase_given_up(room: Room) -> None:
+    """What it was to say, and nobody wants any more, is no answer to the next turn."""
+    async with room.talking() as talk:
+        talk.send(SAY, AbandonTurn())
+        await asyncio.sleep(0.1)
+        talk.sound(RAIN.spoken())
+        await asyncio.sleep(0.1)  # no turn is as short as one that is sent all at once
+        talk.end_turn()
+        await only_rain(talk)
+        if room.case.told_to_forget:
+            await forgotten(talk)
+
+
+async def forgotten(talk: Talk) -> None:
+    """What the service has said first, and nobody has heard, goes from the conversation."""
+    sent = [json.loads(one) for one in talk.service.lines[-1].sent]
+    first = next(one["response"] for one in sent if one["type"] == "response.done")
+    for item in first["output"]:
+        about = item["id"], talk.case.told_to_forget
+        async with asyncio.timeout(talk.patience_s):
+            while not any(all(part in text for part in about) for text in texts(talk)):
+                await asyncio.sleep(0.005)
 
 
 # --- cuts ---------------------------------------------------------------------------------
@@ -183,7 +175,6 @@ async def cut(room: Room) -> None:
         if room.case.able.truncates:
             must(was_told(talk, "truncate"), "the service is told what was heard")
         must(was_told(talk, room.case.told_of_cuts), "the service is told of the cut")
-        must(not complaints(talk), "the service understood it all", complaints(talk))
 
 
 async def cut_twice(room: Room) -> None:
@@ -207,10 +198,14 @@ async def broken_off(room: Room) -> None:
         await asyncio.sleep(0.02)  # for what was taken back of the turn
         talk.say(RAIN)
         broken = await talk.until(ReplyInterrupted)
+        begun = talk.events.index(broken)
         story = await talk.done(1)
         must(story.reply_id == broken.reply_id, "the reply that was under way")
         must(story.status == "cancelled", "its end says so", story)
         await is_answered(talk, RAIN, 2)
+        if "ServiceSpeechStarted" in room.case.expected(device_ends=room.device_ends):
+            heard = [n for n, e in enumerate(talk.events) if isinstance(e, ServiceSpeechStarted)]
+            must(begun < heard[-1], "who interrupts is heard in the turn that the core opens then")
 
 
 # --- turns that are given up ----------------------------------------------------------------
@@ -333,20 +328,6 @@ async def resumption(room: Room) -> None:
             await again.link.stop()
 
 
-def was_told(talk: Talk, words: str) -> bool:
-    """Whether ``words`` stand in anything that the service received."""
-    texts = [data for data in talk.service.received() if isinstance(data, str)]
-    texts += [json.dumps(body) for _path, body in talk.service.posted]
-    texts += [request.path for request in talk.service.requests]
-    return any(words in text for text in texts)
-
-
-def complaints(talk: Talk) -> list[str]:
-    """Messages of the service that say it was told nonsense."""
-    sent = [data for line in talk.service.lines for data in line.sent if isinstance(data, str)]
-    return [text for text in sent if text.replace(" ", "").lower().startswith('{"type":"error"')]
-
-
 # --- which are for whom ------------------------------------------------------------------------
 
 ALWAYS = (
@@ -362,8 +343,11 @@ ALWAYS = (
 IF: Mapping[Scenario, Callable[[Room], bool]] = {
     tool_call: lambda room: room.case.able.calls_tools,
     phrase: lambda room: room.case.able.says_on_request,
+    phrase_given_up: lambda room: room.case.able.says_on_request,
     broken_off: lambda room: room.case.breaks_off and not room.device_ends,
     resumption: lambda room: room.case.able.resumes,
+    left_alone: lambda room: bool(room.case.sign_of_life),
+    falls_silent: lambda room: room.case.ends_silence and not room.device_ends,
 }
 
 #: Who ends the turns makes no difference to these.
@@ -372,6 +356,8 @@ ONCE: Mapping[Scenario, Callable[[Room], bool]] = {
     no_quota: lambda room: True,
     session_cap: lambda room: room.case.caps,
     history: lambda room: room.case.carries_history,
+    pinged: lambda room: bool(room.case.pings),
+    told_late: lambda room: bool(room.case.over_late),
 }
 
 

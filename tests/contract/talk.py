@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -31,10 +31,12 @@ from device.events import (
 from device.providers.base import Codec, SessionSpec, ToolSpec
 from device.settings import ServiceSettings
 from device.simulator.services.brain import RATE_HZ, converted
+from device.simulator.services.line import Trouble
 from device.simulator.services.stand_in import StandIn
 from tests.contract import laws
 from tests.contract.cases import KEY, Case
 from tests.contract.voices import RESULT, TOOL, Brain, Question
+from tests.contract.wrapped import Watched
 
 E = TypeVar("E")
 PIECE_MS = 40
@@ -49,7 +51,7 @@ def tuning(patience_s: float) -> LinkTuning:
         backoff_base_s=30.0,
         backoff_cap_s=60.0,
         slow_retry_s=60.0,
-        close_timeout_s=0.3,
+        close_timeout_s=0.3 if patience_s < 5 else 2.0,
         ping_interval_s=0.2 * patience_s,
         # Where nothing is meant to die, a machine that stands still must not look like a death.
         silence_limit_s=0.5 * patience_s if patience_s < 5 else 2 * patience_s,
@@ -122,17 +124,27 @@ class Talk:
             options=case.options(service),
             handshake_timeout_s=patience_s / 2,
         )
-        spec = replace(spec, **changes)
+        self._spec, self._wrap = replace(spec, **changes), wrap
+        self.codecs: list[Watched] = []
+        self._clock = SystemClock()
         self.link = WebSocketLink(
-            codec_factory=lambda: wrap(case.make(spec)),
+            codec_factory=self._codec,
             post=self._post,
-            clock=SystemClock(),
+            clock=self._clock,
             rng=random.Random(1),
             settings=ServiceSettings(),
             uplink_rate_hz=case.rates_hz[0],
             downlink_rate_hz=case.rates_hz[1],
             tuning=tuning(patience_s),
         )
+
+    def _codec(self) -> Codec:
+        self.codecs.append(Watched(self._wrap(self.case.make(self._spec))))
+        return self.codecs[-1]
+
+    def hurry(self, rate: float) -> None:
+        """The time of the codec passes so many times as fast, from what it is told next on."""
+        self.codecs[-1].hurry(rate, self._clock.monotonic())
 
     def _post(self, event: Event) -> None:
         self.events.append(event)
@@ -203,6 +215,9 @@ class Talk:
     def say(self, question: Question, seconds: float = 0.3) -> None:
         """A turn, and its end by whom it is up to."""
         self.sound(question.spoken(seconds))
+        self.end_turn()
+
+    def end_turn(self) -> None:
         if self.device_ends:
             self.send(CommitTurn())
         else:
@@ -237,7 +252,7 @@ class Room:
 
     @asynccontextmanager
     async def talking(
-        self, *, open_it: bool = True, options: dict[str, Any] | None = None, **changes: Any
+        self, *, open_it: bool = True, options: Mapping[str, Any] | None = None, **changes: Any
     ) -> AsyncIterator[Talk]:
         """A talk whose session is open. The laws hold of all that it emitted, and nothing went
         wrong inside the link. ``options`` are the stand-in's, ``changes`` the session's."""
@@ -278,6 +293,36 @@ def check(talk: Talk) -> None:
             raise laws.BrokenError(f"it raised: {words}")
         if KEY in words:
             raise laws.BrokenError("the key is told")
+    lost = [e for e in talk.events if isinstance(e, LinkClosed | LinkFailed) and e.kind]
+    troubled = lost or talk.service.trouble != Trouble()  # then it may well complain
+    if troubled:
+        return
+    if heard := complaints(talk):
+        raise laws.BrokenError(f"the service did not understand it all: {heard}")
+    if not took_leave(talk):
+        raise laws.BrokenError("no farewell was sent and answered, and the service has one")
+
+
+def took_leave(talk: Talk) -> bool:
+    """Whether the session was ended by the codec, or by the service, rather than by a link that
+    had waited in vain for either."""
+    service = talk.service.lines[-1].socket.protocol
+    service_closed = service.close_sent is not None and not service.close_rcvd_then_sent
+    return talk.codecs[-1].left or service_closed
+
+
+#: Nobody's mistake: what was to be cancelled had ended meanwhile.
+RACES = ("response_cancel_not_active",)
+
+
+def complaints(talk: Talk) -> list[str]:
+    """What the service says, or keeps to itself, of having been told nonsense."""
+    sent = [data for line in talk.service.lines for data in line.sent if isinstance(data, str)]
+    said = [one for one in sent if one.replace(" ", "").lower().startswith('{"type":"error"')]
+    kept = [getattr(talk.service, name, ()) for name in ("faults", "ignored")]
+    found = [one for some in kept if isinstance(some, list) for one in some]
+    heard = said + [one for one in found if isinstance(one, str)]
+    return [one for one in heard if not any(race in one for race in RACES)]
 
 
 logging.getLogger("websockets").setLevel(logging.CRITICAL)

@@ -32,7 +32,7 @@ from device.settings import PhrasesSettings, ServiceSettings, Settings
 WALL = 1_800_000_000.0
 
 
-WHY_NOT = ("no_network", "log_in", "clock", "no_service", "no_key", "no_quota")
+WHY_NOT = ("say_again", "no_network", "log_in", "clock", "no_service", "no_key", "no_quota")
 
 #: A service on the network that cannot be told what to say.
 UNTOLD = replace(capabilities_of("openai_realtime"), says_on_request=False)

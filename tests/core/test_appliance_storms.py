@@ -22,10 +22,13 @@ from device.events import (
     PhraseFailed,
     PlaybackStarted,
     PlaybackStopped,
+    PlaybackUnderrun,
     ReplyAudioReceived,
     ReplyDone,
     ReplyStarted,
     ReplyTranscript,
+    ServiceWorking,
+    SessionOpening,
     SpeechEnded,
     SpeechStarted,
     StopReason,
@@ -75,6 +78,9 @@ _EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.just(LinkOpened("s")),
     st.builds(LinkClosed, st.just("x"), st.sampled_from([None, *ErrorKind])),
     st.builds(LinkFailed, st.sampled_from(list(ErrorKind)), st.just("x")),
+    st.builds(SessionOpening, st.sampled_from([2.5, 15.0])),
+    st.just(ServiceWorking()),
+    st.builds(PlaybackUnderrun, _IDS, _AT),
     st.just(TurnCommitted("u")),
     st.builds(LineDrained, st.integers(1, 3)),
     st.builds(ReplyStarted, _IDS),
@@ -100,6 +106,7 @@ _SERVICES = st.fixed_dictionaries(
     {
         "provider": st.sampled_from(["offline", "openai_realtime"]),
         "turn_detection": st.sampled_from(["service", "device"]),
+        "fallback": st.sampled_from([(), ("gemini", "xai")]),
     }
 )
 

@@ -13,6 +13,7 @@ from device.commands import (
     FinishReply,
     OpenLink,
     PlayCue,
+    SpeakPhrase,
 )
 from device.core.phases import Phase
 from device.events import (
@@ -23,13 +24,14 @@ from device.events import (
     ReplyAudioReceived,
     ReplyDone,
     ReplyStarted,
+    ServiceSpeechStarted,
     SpeechEnded,
     SpeechStarted,
     StopReason,
     TurnCommitted,
     UplinkStopped,
 )
-from tests.core.story import Story, kinds
+from tests.core.story import Story, kinds, sends_from
 
 
 @pytest.mark.parametrize("kind", [ErrorKind.NETWORK, ErrorKind.SERVICE])
@@ -89,14 +91,26 @@ def test_a_turn_that_the_device_ended_is_kept_when_its_commit_is_not_answered() 
     assert PlayCue(Cue.ERROR) in story.happens(LinkClosed("gone", ErrorKind.NETWORK))
 
 
-def test_the_link_lost_after_the_service_took_the_turn_is_told() -> None:
+def test_a_turn_that_goes_down_with_its_session_is_said_again_by_the_device_once() -> None:
     story = Story().thinking()
     commands = story.happens(LinkClosed("gone", ErrorKind.SERVICE))
-    assert PlayCue(Cue.ERROR) in commands
-    assert story.phase is Phase.IDLE
+    assert PlayCue(Cue.ERROR) not in commands
+    assert sends_from(commands) == 16_000, "where the turn began"
+    assert story.phase is Phase.LISTENING
+    story.happens(LinkOpened("s2"), TurnCommitted("u2"))
+    assert PlayCue(Cue.ERROR) in story.happens(LinkClosed("gone", ErrorKind.SERVICE))
+
+
+def test_who_spoke_for_longer_than_the_ear_remembers_is_asked_to_say_it_again() -> None:
+    story = Story(phrases={"say_again": "Please say that again."}).listening()
+    story.happens(SpeechStarted(17_000))
+    story.passes(9.5)
+    story.happens(ServiceSpeechStarted(), TurnCommitted("u"))
+    commands = story.happens(LinkClosed("gone", ErrorKind.NETWORK))
+    assert [c.text for c in commands if isinstance(c, SpeakPhrase)] == ["Please say that again."]
     assert commands.index(AbandonTurn()) < commands.index(OpenLink())
     # The ear had been told to stop; what it sent meanwhile is not kept for the next session.
-    assert story.happens(UplinkStopped(50000)) == [ClearInput()]
+    assert ClearInput() in story.happens(UplinkStopped(50_000))
 
 
 # --- within the reply ------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from device.commands import (
     CancelReply,
     Cue,
@@ -9,6 +11,7 @@ from device.commands import (
     PlayCue,
     SendToolResult,
     StartUplink,
+    StopCue,
     TruncateReply,
 )
 from device.core.phases import Phase
@@ -16,14 +19,19 @@ from device.events import (
     ErrorKind,
     LinkOpened,
     PlaybackStarted,
+    PlaybackUnderrun,
     ReplyAudioReceived,
     ReplyDone,
     ReplyStarted,
     ReplyTranscript,
     ServiceTrouble,
+    ServiceWorking,
+    SpeechEnded,
+    SpeechStarted,
     StopReason,
     ToolCalled,
 )
+from device.providers import capabilities_of
 from tests.core.story import Story, wake
 
 
@@ -121,6 +129,88 @@ def test_no_reply_in_time_is_an_error_one_can_hear() -> None:
     story = Story().thinking()
     assert PlayCue(Cue.ERROR) in story.passes(15.5)
     assert story.phase is Phase.IDLE
+
+
+def test_a_service_that_is_still_at_work_is_waited_for_longer() -> None:
+    story = Story().thinking()
+    for _ in range(5):
+        assert PlayCue(Cue.ERROR) not in story.passes(10.0)
+        story.happens(ServiceWorking())
+    assert len(story.reports("service_works")) == 1
+    assert PlayCue(Cue.WORKING) in story.said, "it is still on its way"
+    story.happens(ReplyStarted("r1"), ReplyAudioReceived("r1", "i1", 2000.0))
+    assert story.phase is Phase.THINKING
+    assert PlayCue(Cue.ERROR) not in story.passes(14.0)
+
+
+def test_but_not_for_ever() -> None:
+    story = Story(service={"longest_work_s": 40.0}).thinking()
+    story.passes(10.0)
+    for _ in range(4):
+        story.happens(ServiceWorking())
+        story.passes(9.9)
+    assert story.phase is Phase.THINKING
+    story.happens(ServiceWorking())
+    assert PlayCue(Cue.ERROR) in story.passes(0.5)
+    assert story.phase is Phase.IDLE
+
+
+def test_work_that_is_told_of_never_shortens_the_wait() -> None:
+    story = Story(service={"longest_work_s": 5.0}).thinking()
+    story.happens(ServiceWorking())
+    assert PlayCue(Cue.ERROR) not in story.passes(14.9)
+    assert PlayCue(Cue.ERROR) in story.passes(0.2)
+
+
+def test_each_sign_of_a_reply_gives_the_work_that_follows_its_time_anew() -> None:
+    story = Story(service={"longest_work_s": 30.0}).thinking()
+    for number in range(3):
+        for _ in range(3):
+            story.happens(ServiceWorking())
+            story.passes(9.0)
+        story.happens(ReplyStarted("r1") if not number else ToolCalled("r1", "c", "get_time", "{}"))
+    assert story.phase is Phase.THINKING
+
+
+def test_work_in_the_middle_of_a_reply_is_not_left_in_silence() -> None:
+    story = Story().speaking()
+    assert PlayCue(Cue.WORKING) not in story.happens(ServiceWorking()), "it still sounds"
+    story.happens(PlaybackUnderrun("r1", story.now))
+    assert story.happens(ServiceWorking()).count(PlayCue(Cue.WORKING)) == 1
+    story.passes(3.0)
+    assert PlayCue(Cue.WORKING) not in story.happens(ServiceWorking())
+    story.passes(4.0)
+    assert PlayCue(Cue.WORKING) in story.happens(ServiceWorking())
+    said = story.happens(ReplyAudioReceived("r1", "i1", 2500.0))
+    assert StopCue(Cue.WORKING) in said
+    assert PlayCue(Cue.WORKING) not in story.happens(ServiceWorking())
+
+
+def test_nor_is_it_told_of_where_no_sign_is_wanted() -> None:
+    story = Story(turn={"slow_reply_s": 0.0}).speaking()
+    story.happens(PlaybackUnderrun("r1", story.now))
+    assert PlayCue(Cue.WORKING) not in story.happens(ServiceWorking())
+
+
+def test_work_that_nobody_waits_for_is_nothing() -> None:
+    story = Story()
+    story.happens(LinkOpened("s"))
+    assert story.happens(ServiceWorking()) == []
+    assert story.phase is Phase.IDLE
+
+
+def test_a_service_that_has_yet_to_say_whether_it_took_the_turn_is_waited_for_too() -> None:
+    able = replace(capabilities_of("openai_realtime"), tells_turns=False, commits=False)
+    story = Story(able=able).listening()
+    story.happens(SpeechStarted(20_000))
+    story.passes(1.0)
+    story.happens(SpeechEnded(36_000))
+    story.passes(8.0)
+    assert story.phase is Phase.THINKING
+    for _ in range(4):
+        story.happens(ServiceWorking())
+        story.passes(10.0)
+    assert story.phase is Phase.THINKING
 
 
 def test_a_failed_reply_is_told() -> None:

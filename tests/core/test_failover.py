@@ -24,6 +24,7 @@ from device.events import (
     ReplyDone,
     ReplyStarted,
     ServiceTrouble,
+    ServiceWorking,
     SpeechEnded,
     SpeechStarted,
     UplinkStopped,
@@ -74,7 +75,7 @@ def test_each_failure_in_a_row_rests_it_for_twice_as_long() -> None:
         assert failover.back_at == now + rest_s
         now += rest_s
         assert failover.go_back(now) == "a"
-    failover.opened()
+    failover.answered()
     failover.failed(ErrorKind.SERVICE, now)
     assert failover.back_at == now + FIRST_REST_S
 
@@ -97,7 +98,7 @@ def test_one_of_the_listed_serves_whatever_happens(steps: list[tuple[str, float]
         elif what == "back":
             chosen = failover.go_back(now)
         else:
-            failover.opened()
+            failover.answered()
             chosen = None
         assert failover.current == (chosen or before)
         assert chosen is None or chosen != before
@@ -143,6 +144,15 @@ def test_an_answer_that_does_not_begin_is_asked_of_another() -> None:
     asked(story)
     said = story.passes(SLOW_S + 0.1)
     assert ChooseService("offline") in said and StartUplink(16000) in said
+
+
+def test_one_that_says_that_it_is_at_work_is_not_too_slow() -> None:
+    story = begun()
+    asked(story)
+    story.passes(1.0)
+    story.happens(ServiceWorking())
+    assert not [c for c in story.passes(14.0) if isinstance(c, ChooseService)]
+    assert ChooseService("offline") in story.passes(2.0)
 
 
 def test_a_reply_that_fails_before_it_is_heard_is_asked_of_another() -> None:
@@ -196,3 +206,14 @@ def test_the_next_service_is_told_what_was_said() -> None:
     asked(story)
     story.happens(UserTranscript("what is the tallest tree", True))
     assert story.core.conversation.said(story.now) == [("user", "what is the tallest tree")]
+
+
+def test_a_service_that_fails_when_it_is_tried_again_is_tried_later_too() -> None:
+    down = LinkFailed(ErrorKind.NETWORK, "down")
+    story = begun(connect="on_wake")
+    story.happens(down, LinkOpened("s", "offline", capabilities_of("offline")))
+    story.press()
+    for trial in range(1, 4):
+        story.passes(1000.0)
+        assert story.said.count(ChooseService("openai_realtime")) == trial
+        story.happens(down)

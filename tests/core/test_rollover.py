@@ -129,6 +129,7 @@ def test_a_conversation_that_is_over_is_forgotten() -> None:
 def test_memory_has_bounds() -> None:
     history = History()
     history.user("old", 0.0)
+    history.turn_begins()
     history.user("x" * (MOST_CHARACTERS - 1), 500.0)
     history.assistant("new", REMEMBERED_S + 1)
     assert [text[:3] for _, text in history.said(REMEMBERED_S + 1)] == ["new"]
@@ -141,3 +142,40 @@ def test_a_wake_word_finds_the_successor_in_place() -> None:
     story.passes(86.0)
     story.happens(wake(), SuccessorReady())
     assert TakeOver() not in story.said, "not in the middle of a turn"
+
+
+def test_one_that_was_prepared_in_the_middle_of_a_turn_is_prepared_anew_behind_it() -> None:
+    story = opened()
+    story.passes(80.0)
+    story.happens(wake())
+    story.thinking_again("r1", "i1")
+    story.passes(6.0)
+    story.happens(SuccessorReady(), UserTranscript("what time is it", True, "u"))
+    behind = [*story.heard_to_the_end(), *story.passes(0.6)]
+    assert PrepareSuccessor() in behind and TakeOver() not in behind
+    assert TakeOver() in story.happens(SuccessorReady())
+
+
+def test_one_that_was_told_too_little_takes_over_where_there_is_no_time_for_another() -> None:
+    story = opened()
+    story.happens(wake())
+    story.thinking_again("r1", "i1")
+    story.happens(SessionExpiring(2.0))
+    story.passes(0.1)
+    story.happens(SuccessorReady(), UserTranscript("what time is it", True, "u"))
+    assert TakeOver() in [*story.heard_to_the_end(), *story.passes(0.6)]
+    story.happens(LinkOpened("s2", "openai_realtime", ABLE))
+    assert PrepareSuccessor() in story.passes(0.1), "and is replaced by one that knows"
+
+
+def test_one_that_took_the_place_of_a_session_that_died_is_replaced_if_it_knows_too_little() -> (
+    None
+):
+    story = opened()
+    story.passes(86.0)
+    story.happens(UserTranscript("what time is it", True, "u"))
+    story.happens(LinkClosed("gone", ErrorKind.NETWORK))
+    story.happens(LinkOpened("s2", "openai_realtime", ABLE))
+    assert PrepareSuccessor() in story.passes(0.1)
+    story.happens(SuccessorReady(), LinkOpened("s3", "openai_realtime", ABLE))
+    assert PrepareSuccessor() not in story.passes(80.0)

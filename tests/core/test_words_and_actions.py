@@ -91,3 +91,11 @@ def test_the_same_word_again_keeps_the_session() -> None:
     story.happens(MYCROFT, LinkOpened("s"))
     commands = story.happens(WakeDetected("hey_mycroft", 0.8, 200_000))
     assert not [c for c in commands if isinstance(c, ChoosePersona | CloseLink)]
+
+
+def test_a_session_that_opens_for_another_is_given_up_first() -> None:
+    story = Story(wake=WORDS)
+    story.happens(wake())
+    commands = story.happens(MYCROFT)
+    closed = next(i for i, c in enumerate(commands) if isinstance(c, CloseLink))
+    assert closed < commands.index(OpenLink())

@@ -136,7 +136,8 @@ Parlor = Callable[..., tuple[int, str, str]]
 def test_nothing_yet_is_no_error(parlor: Parlor, tmp_path: Path) -> None:
     code, out, _ = parlor()
     assert code == 0
-    assert out == f"Nothing was metered yet: there is no {tmp_path / FILE_NAME}.\n"
+    assert out.startswith(f"Nothing was metered yet: there is no {tmp_path / FILE_NAME}.\n\n")
+    assert "* keep     $0 a conversation (60 s)" in out, "the offline one is free"
 
 
 def test_it_reads_what_the_device_keeps(parlor: Parlor, tmp_path: Path) -> None:
@@ -163,6 +164,11 @@ def test_json_holds_everything(parlor: Parlor, tmp_path: Path) -> None:
     assert day["total"]["microphone_s"] == 38.0
     assert tree["limits"] == {"daily_usd": 0.0, "session_usd": 0.0, "daily_minutes": 0.0}
     assert tree["today"] == "2026-11-22"
+    assert [way["connect"] for way in tree["connecting"]["offline"]] == [
+        "on_wake",
+        "keep",
+        "always",
+    ]
 
 
 def test_the_settings_say_where_it_is_kept_and_what_the_limits_are(

@@ -9,11 +9,13 @@ from device.adapters.meter_store import read_days
 from device.events import (
     BudgetNeared,
     BudgetReached,
+    BudgetRestored,
     Event,
     LinkClosed,
     LinkOpened,
     ReplyAudio,
     ReplyDone,
+    SessionLeft,
     UplinkAudio,
     UplinkStopped,
     UsageReported,
@@ -52,11 +54,22 @@ class Rig:
             microphone_s=lambda: self.sent_s,
             model_of=lambda _name: "gpt-realtime-2.1",
             bytes_per_s=48_000,
+            services=("openai_realtime", "offline"),
         )
         self.metering.load()
 
     def report(self, event: str, at: float, fields: dict[str, object]) -> None:
         self.reports.append((event, fields))
+
+    def judged(self) -> None:
+        """As every few seconds."""
+
+        async def once() -> None:
+            task = asyncio.create_task(self.metering.run())
+            await asyncio.sleep(0.05)
+            task.cancel()
+
+        asyncio.run(once())
 
     def happens(self, *events: Event) -> None:
         for event in events:
@@ -93,8 +106,10 @@ def test_limits_are_told_once_each(tmp_path: Path) -> None:
         rig.sent_s = seconds
         rig.happens(UplinkStopped(1))
     assert [type(event) for event in rig.posted] == [BudgetNeared, BudgetReached]
-    rig.happens(LinkClosed("x"), ONLINE)
-    assert isinstance(rig.posted[-1], BudgetReached), "it still is, for the next session"
+    assert rig.posted[-1] == BudgetReached(rig.posted[-1].detail, ("offline",), lasting=True)
+    rig.clock.now += 86_400
+    rig.happens(LinkClosed("x"))
+    assert rig.posted[-1] == BudgetRestored()
 
 
 def test_the_offline_service_is_never_stopped(tmp_path: Path) -> None:
@@ -122,3 +137,55 @@ def test_a_session_that_takes_over_does_not_begin_a_new_budget(tmp_path: Path) -
     rig.happens(ONLINE, UsageReported(cost_usd=0.006))
     rig.happens(ONLINE, UsageReported(cost_usd=0.006))
     assert isinstance(rig.posted[-1], BudgetReached)
+
+
+def test_a_limit_that_is_crossed_as_the_session_closes_is_told(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, daily_minutes=1.0)
+    rig.sent_s = 59.0
+    rig.happens(ONLINE, UplinkStopped(1))
+    rig.sent_s = 61.0
+    rig.happens(LinkClosed("lost in mid-turn"))
+    assert isinstance(rig.posted[-1], BudgetReached)
+
+
+def test_what_a_service_tells_behind_the_end_of_its_session_is_counted(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, daily_usd=1.0)
+    rig.happens(UsageReported(cost_usd=0.1))  # of nobody: counted all the same
+    rig.happens(ONLINE, LinkClosed("idle"), UsageReported(cost_usd=1.0))
+    assert isinstance(rig.posted[-1], BudgetReached)
+    asyncio.run(rig.metering.save())
+    (day,) = read_days(tmp_path / "cost.json").days.values()
+    assert day.of("openai_realtime").priced_usd == 1.0
+
+
+def test_what_is_told_late_counts_to_the_service_whose_session_it_was(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, session_usd=0.5)
+    rig.happens(LinkOpened("s", "wiro", capabilities_of("wiro")), LinkClosed("idle"), ONLINE)
+    rig.happens(UsageReported(cost_usd=0.6, service="wiro"))
+    assert rig.posted == [], "the session that is open has cost nothing"
+    asyncio.run(rig.metering.save())
+    (day,) = read_days(tmp_path / "cost.json").days.values()
+    assert day.of("wiro").priced_usd == 0.6
+    assert day.of("openai_realtime").priced_usd == 0.0
+
+
+def test_time_alone_reaches_a_limit_and_the_session_that_was_left_costs_no_more(
+    tmp_path: Path,
+) -> None:
+    rig = Rig(tmp_path, daily_usd=1.0)
+    by_time = LinkOpened("s", "cartesia", capabilities_of("cartesia"))
+    rig.happens(by_time, SessionLeft())
+    rig.clock.now += 8 * 3600
+    rig.judged()
+    assert rig.posted == []
+    rig.happens(by_time)
+    rig.clock.now += 8 * 3600
+    rig.judged()
+    assert isinstance(rig.posted[-1], BudgetReached)
+
+
+def test_a_failover_is_the_same_session_to_its_limit(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, session_usd=0.01)
+    rig.happens(ONLINE, UsageReported(cost_usd=0.006), SessionLeft())
+    rig.happens(ONLINE, UsageReported(cost_usd=0.006))
+    assert rig.posted[-1] == BudgetReached(rig.posted[-1].detail, ("offline",))

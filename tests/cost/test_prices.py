@@ -75,6 +75,20 @@ def test_who_bills_by_time_charges_no_tokens() -> None:
     assert cost_of(by_sound, UsageReported(audio_in=5000, seconds=9)) == 0
 
 
+def test_tokens_that_come_without_a_time_are_not_taken_for_free() -> None:
+    by_minute = PriceList().find("openai_realtime", "gpt-transcribe")
+    assert cost_of(by_minute, UsageReported(audio_in=900_000)) is None
+    own = parse_price("openai_live *: minute 0.06")
+    assert cost_of(own, UsageReported(text_in=2_000_000, text_out=500_000)) is None
+
+
+def test_the_backend_of_live_has_a_price_only_where_the_owner_says_one() -> None:
+    usage = UsageReported(text_in=2_000_000, text_out=500_000)
+    assert cost_of(PriceList().find("openai_live", "gpt-5.5"), usage) is None
+    own = PriceList([parse_price("openai_live gpt-5.5: text_in 2, text_out 8")])
+    assert cost_of(own.find("openai_live", "gpt-5.5"), usage) == pytest.approx(8.0)
+
+
 def test_the_offline_service_is_free() -> None:
     usage = UsageReported(text_in=10**9, seconds=10**6)
     assert cost_of(PriceList().find("offline", "any"), usage) == 0

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from pathlib import Path
 
 import pytest
 
-from device.adapters.timeline import SAME_CAUSE_S, LogTimeline
+from device.adapters.journal import MaskSecrets
+from device.adapters.timeline import SAME_CAUSE_S, JsonLinesTimeline, LogTimeline, TimelineFan
+from device.secrets import Secret
 
 REFUSED = {"kind": "network", "detail": "host:1 refused the connection"}
 
@@ -148,3 +152,19 @@ def test_what_was_said_is_not_in_the_log(
     timeline.report(event, 0.0, {"text": "my secret", "final": True})
     assert "my secret" not in caplog.text
     assert event.replace("_", " ") in caplog.text
+
+
+def test_no_timeline_is_told_a_secret_however_deep_it_is(tmp_path: Path) -> None:
+    mask = MaskSecrets()
+    mask.register(Secret("wss://host/talk?token=tok_9f8e7d6c5b4a"))
+    path = tmp_path / "timeline"
+    fan = TimelineFan([JsonLinesTimeline(path)], mask.mask)
+    detail = "tok_9f8e7d6c5b4a is used by someone"
+    fan.report("error", 1.0, {"detail": detail, "all": [{"of": detail}, 7], "n": 2})
+    assert json.loads(path.read_text()) == {
+        "t_monotonic": 1.0,
+        "event": "error",
+        "detail": "*** is used by someone",
+        "all": [{"of": "*** is used by someone"}, 7],
+        "n": 2,
+    }

@@ -48,6 +48,7 @@ class Rig:
     handshake_timeout_s: float = 8.0
     ssl_context: Callable[[], ssl.SSLContext] = ssl.create_default_context
     codec: Callable[[SessionSpec], Codec] = OpenAIRealtime
+    service: Callable[[], str] = str
     sessions: list[ServerSession] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -61,6 +62,7 @@ class Rig:
             settings=self.settings,
             ssl_context=self.ssl_context,
             tuning=self.tuning,
+            service=self.service,
         )
 
     def _create(self) -> Codec:

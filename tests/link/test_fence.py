@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from dataclasses import replace
+from typing import cast
 
+import pytest
+
+from device.adapters.link_dial import Connection
+from device.adapters.link_line import Line
 from device.commands import AppendAudio, ClearInput
 from device.events import (
     LineDrained,
@@ -144,6 +149,47 @@ def test_the_codecs_own_fence_comes_back_to_it_in_the_order_of_what_was_said() -
             [(token, decoded)] = codecs[0].passed
             assert token.startswith("parlor_")
             assert decoded == 32
+
+    run(test)
+
+
+@pytest.mark.parametrize("endless", [True, False])
+def test_where_sound_never_stops_a_round_trip_behind_the_asking_is_enough(endless: bool) -> None:
+    """One message comes in every round trip, as on any line with a delay."""
+
+    class Streaming:
+        def __init__(self) -> None:
+            self.messages = asyncio.Queue[str]()
+            self.pings = 0
+
+        async def recv(self) -> str:
+            return await self.messages.get()
+
+        async def ping(self) -> asyncio.Future[float]:
+            self.pings += 1
+            self.messages.put_nowait("sound")
+            pong = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(lambda: pong.done() or pong.set_result(0.0))
+            return pong
+
+    async def test() -> None:
+        connection = Streaming()
+        wanted = Connect("wss://host", endless=endless)
+        line = Line(cast(Connection, connection), QUICK, wanted)
+
+        async def read() -> None:
+            while True:
+                await line.recv()
+
+        reader = asyncio.ensure_future(read())
+        fence = asyncio.ensure_future(line.fence())
+        while connection.pings < 20 and not fence.done():
+            await asyncio.sleep(0)
+        assert fence.done() is endless
+        assert connection.pings == (1 if endless else 20)
+        for task in (fence, reader):
+            task.cancel()
+        await asyncio.gather(fence, reader, return_exceptions=True)
 
     run(test)
 

@@ -216,3 +216,20 @@ def test_what_was_taken_back_does_not_ring_on() -> None:
         for c in rates.up(AppendAudio(bytes(48000)))  # type: ignore[union-attr]
     )
     assert not np.frombuffer(silent, "<i2").any()
+
+
+def test_a_successor_that_stands_by_is_replaced_by_the_next() -> None:
+    async def test() -> None:
+        async with opened(quiet) as rig:
+            rig.link.prepare_successor()
+            await rig.until(SuccessorReady)
+            rig.link.prepare_successor()
+            await rig.until(SuccessorReady, 2)
+            rig.link.take_over()
+            rig.link.send(AppendAudio(speech(1)))
+            third = rig.sessions[2]
+            await wait_until(lambda: len(appended(third)) > 0)
+            assert rig.of(LinkClosed) == [] and rig.of(SuccessorFailed) == []
+            assert len(rig.of(LinkOpened)) == 2
+
+    run(test)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from device.commands import AppendAudio, ServiceCommand
@@ -13,6 +14,7 @@ from device.providers.base import Codec, Output
 from tests.providers.driver import events
 
 
+@cache
 def tone(ms: int, rate_hz: int, level: int = 8000) -> bytes:
     count = ms * rate_hz // 1000
     wave = (round(level * math.sin(0.3 * n)) for n in range(count))

@@ -31,6 +31,8 @@ NAMES = {
     "conversation_initiation_metadata": "conversation_initiation_metadata_event",
     "client_tool_call": "client_tool_call",
     "mcp_tool_call": "mcp_tool_call",
+    "agent_tool_request": "agent_tool_request",
+    "agent_tool_response": "agent_tool_response",
 }
 
 

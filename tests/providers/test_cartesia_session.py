@@ -8,8 +8,8 @@ import pytest
 
 from device.commands import AppendAudio
 from device.events import ErrorKind, LinkOpened, ServiceTrouble
-from device.providers.base import Connect, Note, SessionSpec
-from device.providers.cartesia import CartesiaLine
+from device.providers.base import Connect, Note, Output, SessionSpec
+from device.providers.cartesia import SERVICE, CartesiaLine
 from tests.providers.driver import ending, events, frames
 from tests.providers.line_drivers import KEY, Line
 
@@ -33,6 +33,30 @@ def test_the_version_or_the_owners_address_tells_how_it_is_reached(
     line = Line(url, options={"agent_id": "a/1", "api_version": version})
     (connect,) = line.codec.start(0.0)
     assert connect == Connect(address, {"Cartesia-Version": version, **access})
+
+
+def test_where_a_pause_is_taken_for_the_end_of_a_reply_the_core_knows_it() -> None:
+    assert not SERVICE.able.tells_ends
+
+
+@pytest.mark.parametrize(
+    ("version", "wants"),
+    [("2025-04-16", 'cartesia.api_version = "2026-08-14"'), ("2026-08-14", "wants an API key")],
+)
+def test_a_refused_key_is_told_what_the_address_wants(version: str, wants: str) -> None:
+    codec = Line(HOST, options={"agent_id": "a", "api_version": version}).codec
+    codec.start(0.0)
+    words, kind = ending(codec.refused(401, b'{"error": "unauthorized"}', 0.1))
+    assert wants in words
+    assert kind is ErrorKind.KEY
+    other, _ = ending(_refused(503))
+    assert "wants" not in other
+
+
+def _refused(status: int) -> list[Output]:
+    codec = Line(HOST, options={"agent_id": "a"}).codec
+    codec.start(0.0)
+    return codec.refused(status, b"", 0.1)
 
 
 def test_without_an_agent_there_is_nobody_to_ask_for() -> None:

@@ -86,7 +86,7 @@ commands: st.SearchStrategy[ServiceCommand] = st.one_of(
     ),
     st.integers(1, 4).map(lambda n: CancelReply(f"reply_{n}")),
     st.sampled_from(["c1", "c2"]).map(lambda c: SendToolResult(c, "{}")),
-    st.just(RequestReply('Say: "Are you there?"')),
+    st.just(RequestReply(words="Are you there?")),
 )
 steps = st.one_of(
     messages.map(lambda m: ("message", m)),

@@ -140,7 +140,7 @@ def test_thinking_after_the_users_speech_announces_the_next_reply() -> None:
     driver.raw(OLD)
     driver.user_speaks()
     driver.raw(OLD)
-    assert names(driver.says("AgentThinking", content="")) == ["TurnCommitted"]
+    assert names(driver.says("AgentThinking", content="")) == ["TurnCommitted", "ServiceWorking"]
     driver.raw(NEW)
     assert heard(driver) == NEW
 
@@ -219,6 +219,19 @@ def test_a_function_is_called_answered_and_followed_by_a_new_reply() -> None:
     assert ReplyStarted("reply_2") in events(driver.answers())
 
 
+def test_a_function_behind_the_end_of_the_words_before_it_is_of_a_reply_that_goes_on() -> None:
+    """The core takes it for that, as nothing was said in between."""
+    driver = device_ends()
+    driver.turn()
+    driver.answers("Let me see.")
+    driver.done()
+    driver.waits(0.2)
+    outputs = driver.asks(("c1", "get_time"))
+    assert names(outputs) == ["ReplyStarted", "ToolCalled"]
+    assert kinds(outputs) == []
+    assert not driver.codec.capabilities.tells_ends
+
+
 def test_the_reply_ends_with_the_last_of_several_answers() -> None:
     driver = device_ends()
     driver.turn()
@@ -257,7 +270,10 @@ def test_words_behind_the_answer_of_a_function_begin_the_next_reply() -> None:
 def test_functions_that_the_service_runs_are_its_own() -> None:
     driver = device_ends()
     driver.turn()
-    assert driver.asks(("c1", "help"), client_side=False) == []
+    assert names(driver.asks(("c1", "help"), client_side=False)) == ["ServiceWorking"]
+    assert driver.asks(("c1", "help"), client_side=False) == []  # it was told just now
+    driver.now += 5.0
+    assert names(driver.asks(("c1", "help"), client_side=False)) == ["ServiceWorking"]
     assert driver.asks(("c1", "help"), client_side="yes") == []
     assert driver.asks(("", "help")) == []
 

@@ -178,6 +178,7 @@ def test_it_is_kept_alive_every_eight_seconds_only_while_no_sound_is_sent() -> N
         ("", "Invalid API key", ErrorKind.KEY),
         ("PAYMENT_REQUIRED", "balance", ErrorKind.QUOTA),
         ("TOO_MANY_REQUESTS", "slow down", ErrorKind.QUOTA),
+        ("INSUFFICIENT_CREDITS", "out of credits", ErrorKind.QUOTA),
         ("FAILED_TO_THINK", "the model is overloaded", ErrorKind.SERVICE),
         ("INVALID_SETTINGS", "unknown field", ErrorKind.PROTOCOL),
         ("WHAT", "ever", ErrorKind.SERVICE),
@@ -234,7 +235,7 @@ def test_what_was_heard_cannot_be_told_and_that_is_noted_once() -> None:
 
 def test_a_phrase_is_said_word_for_word_and_is_a_reply() -> None:
     driver = device_ends()
-    order = RequestReply('Say exactly this, and nothing else: "Are you still there?"')
+    order = RequestReply("Say exactly this.", words="Are you still there?")
     assert sent(driver.does(order)) == [
         {"type": "InjectAgentMessage", "message": "Are you still there?"}
     ]
@@ -246,9 +247,17 @@ def test_a_phrase_is_said_word_for_word_and_is_a_reply() -> None:
     assert names(driver.done()) == ["ReplyTranscript", "ReplyDone"]
 
 
+def test_quotation_marks_in_a_phrase_are_said_and_an_order_is_not() -> None:
+    driver = device_ends()
+    (frame,) = sent(driver.does(RequestReply("Say it.", words='Say "yes" or "no".')))
+    assert frame["message"] == 'Say "yes" or "no".'
+    assert [type(o) for o in driver.does(RequestReply('Say exactly this: "Hello."'))] == [Note]
+    assert [type(o) for o in driver.does(RequestReply("", words=" "))] == [Note]
+
+
 def test_a_phrase_that_is_refused_is_a_reply_that_failed() -> None:
     driver = device_ends()
-    driver.does(RequestReply("Hello."))
+    driver.does(RequestReply(words="Hello."))
     _started, done = events(driver.says("InjectionRefused", message="the user speaks"))
     assert done == ReplyDone("reply_1", "failed", "the user speaks")
     assert [type(o) for o in driver.says("InjectionRefused", message="again")] == [Note]
@@ -257,7 +266,7 @@ def test_a_phrase_that_is_refused_is_a_reply_that_failed() -> None:
 def test_a_phrase_interrupts_a_reply_that_nobody_hears_and_begins_with_its_own_words() -> None:
     driver = device_ends()
     driver.does(CancelReply(driver.reply_under_way()))
-    (frame,) = sent(driver.does(RequestReply("Good bye.")))
+    (frame,) = sent(driver.does(RequestReply(words="Good bye.")))
     assert frame["behavior"] == "interrupt"
     assert driver.raw(PCM) == []
     assert names(driver.answers("Good bye."))[-1] == "ReplyAudio"

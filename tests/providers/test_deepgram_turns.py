@@ -5,11 +5,14 @@ from __future__ import annotations
 from device.commands import AbandonTurn, AppendAudio, ClearInput, CommitTurn
 from device.events import (
     ReplyStarted,
+    ReplyTranscript,
     ServiceTrouble,
     TurnCommitted,
     UserTranscript,
 )
 from device.providers.base import AskFence
+from device.providers.deepgram_early import MOST_BYTES
+from device.providers.deepgram_turn import TAIL_S
 from tests.providers.deepgram_driver import (
     AUDIO,
     PCM,
@@ -54,6 +57,7 @@ def test_what_the_service_says_before_the_device_ends_the_turn_is_its_answer() -
     assert names(outputs) == [
         "TurnCommitted",
         "UserTranscript",
+        "ServiceWorking",
         "ReplyStarted",
         "ReplyTranscript",
         "ReplyAudio",
@@ -116,7 +120,7 @@ def test_what_was_understood_tells_that_the_service_took_the_turn() -> None:
 def test_thinking_or_the_answer_tell_it_where_nothing_else_does() -> None:
     driver = service_ends()
     driver.does(AUDIO)
-    assert names(driver.says("AgentThinking", content="")) == ["TurnCommitted"]
+    assert names(driver.says("AgentThinking", content="")) == ["TurnCommitted", "ServiceWorking"]
     assert names(driver.understood()) == ["UserTranscript"]
     driver = service_ends()
     driver.does(AUDIO)
@@ -137,6 +141,53 @@ def test_the_tail_of_a_turn_that_was_taken_is_not_sent() -> None:
     assert driver.does(AUDIO) == []
     assert driver.does(ClearInput()) == []
     assert sound(driver.does(AUDIO)) == PCM
+
+
+def test_a_tail_is_short_though_nobody_says_that_it_is_over() -> None:
+    driver = service_ends()
+    driver.turn()
+    driver.waits(TAIL_S / 2)
+    assert driver.does(AUDIO) == []
+    driver.answers()
+    driver.done()
+    driver.waits(TAIL_S)
+    assert sound(driver.does(AUDIO)) == PCM
+    assert sound(driver.does(AUDIO)) == PCM
+    assert names(driver.understood("and then?")) == ["TurnCommitted", "UserTranscript"]
+
+
+def test_what_is_kept_of_an_early_answer_is_bounded_whatever_it_is() -> None:
+    driver = device_ends()
+    driver.does(AUDIO)
+    driver.understood()
+    for _ in range(1000):
+        driver.says("ConversationText", role="assistant", content="z" * 10_000, more="z" * 100)
+        driver.says("FunctionCallRequest", functions=[{"more": "z" * 10_000}] * 9)
+    driver.done()
+    kept = driver.codec._early._messages
+    assert kept is not None
+    assert sum(len(str(message)) for message in kept) < 2 * MOST_BYTES
+    assert names(driver.does(CommitTurn()))[-1] == "ReplyDone"
+
+
+def test_words_of_parts_of_a_turn_are_bounded() -> None:
+    driver = device_ends()
+    driver.does(AUDIO)
+    for _ in range(9):
+        driver.user_speaks()
+        driver.understood("y" * 5000)
+    driver.user_speaks()
+    told = [e for e in events(driver.does(CommitTurn())) if isinstance(e, UserTranscript)]
+    assert [len(e.text) for e in told] == [5000] * 4
+
+
+def test_so_are_the_words_of_a_reply() -> None:
+    driver = device_ends()
+    driver.turn()
+    for _ in range(9):
+        driver.answers("y" * 5000)
+    (whole,) = [e for e in events(driver.done()) if isinstance(e, ReplyTranscript)]
+    assert len(whole.text) == 4 * 5000 + 3
 
 
 def test_the_device_may_end_a_turn_of_the_services_and_its_next_one_is_heard() -> None:

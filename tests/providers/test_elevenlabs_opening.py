@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import pytest
 
-from device.events import ErrorKind, LinkOpened
-from device.providers.base import Connect, HttpRequest, Output, Said
+from device.events import ErrorKind, LinkOpened, SessionOpening
+from device.providers.base import Connect, Emit, HttpRequest, Output, Said
 from device.providers.elevenlabs import SERVICE, ElevenLabs
-from tests.providers.driver import ending, events
+from device.settings_services import ElevenLabsSettings
+from tests.providers.driver import ending, events, notes
 from tests.providers.elevenlabs_driver import KEY, URL, Agent, frames, kinds, spec
 
 SIGNED = f"{URL}?agent_id=agent_1&conversation_signature=cvtkn_0123456789abcdef"
@@ -22,6 +24,10 @@ def start(**options: object) -> list[Output]:
 def signing(**options: object) -> tuple[ElevenLabs, list[Output]]:
     codec = ElevenLabs(spec(signed=True, key=KEY, **options))
     return codec, codec.start(100.0)
+
+
+def test_where_a_pause_is_taken_for_the_end_of_a_reply_the_core_knows_it() -> None:
+    assert not SERVICE.able.tells_ends
 
 
 def test_a_public_agent_is_connected_to_without_a_key() -> None:
@@ -62,7 +68,8 @@ def test_a_private_agents_address_is_asked_for_with_the_key() -> None:
         {"xi-api-key": KEY},
     )
     body = json.dumps({"signed_url": SIGNED}).encode()
-    assert codec.http_answered("signed", 200, body, 100.1) == [Connect(SIGNED)]
+    told = Emit(SessionOpening(4.0))
+    assert codec.http_answered("signed", 200, body, 100.1) == [told, Connect(SIGNED)]
 
 
 def test_a_private_agent_without_a_key_says_so() -> None:
@@ -101,20 +108,15 @@ def test_a_refused_signature_tells_why(status: int, kind: ErrorKind) -> None:
     assert ending(codec.http_answered("signed", status, b"{}", 100.1))[1] is kind
 
 
-def test_a_key_that_is_a_signed_address_is_used_as_it_is() -> None:
-    assert start(key=SIGNED) == [Connect(SIGNED)]
-    assert start(key=SIGNED, signed=True, agent_id="") == [Connect(SIGNED)]
-
-
 def test_an_address_that_is_signed_is_used_as_it_is() -> None:
     assert start(url=SIGNED) == [Connect(SIGNED)]
     assert start(url=SIGNED, signed=True, agent_id="other") == [Connect(SIGNED)]
 
 
-@pytest.mark.parametrize("by", ["request", "key", "url"])
+@pytest.mark.parametrize("by", ["request", "url"])
 def test_a_signature_appears_in_no_text(by: str) -> None:
-    if by != "request":
-        codec = ElevenLabs(spec(**{by: SIGNED}))
+    if by == "url":
+        codec = ElevenLabs(spec(url=SIGNED))
         outputs = codec.start(100.0)
     else:
         codec, outputs = signing()
@@ -129,6 +131,44 @@ def test_a_signature_appears_in_no_text(by: str) -> None:
     assert secret not in shown
     assert by != "request" or KEY not in shown
     assert "[key]" in ending(outputs)[0]
+
+
+def test_another_secret_in_the_address_does_not_either_but_the_agent_does() -> None:
+    url = f"{URL}?agent_id=agent_0123456789abcdef&token=s3cr3t-0123456789"
+    codec = ElevenLabs(spec(url=url, agent_id=""))
+    codec.start(100.0)
+    words, _ = ending(codec.closed(1008, "agent_0123456789abcdef: bad s3cr3t-0123456789", 100.2))
+    assert words.endswith("agent_0123456789abcdef: bad [key]")
+
+
+@pytest.mark.parametrize("shown", ["cv%2F0123456789abcdef%3D", "cv/0123456789abcdef="])
+def test_a_signature_appears_in_no_text_however_it_is_written(shown: str) -> None:
+    url = f"{URL}?agent_id=agent_1&conversation_signature=cv%2F0123456789abcdef%3D"
+    codec = ElevenLabs(spec(url=url))
+    codec.start(100.0)
+    words, _ = ending(codec.closed(1008, f"{shown} has expired", 100.2))
+    assert shown not in words
+    assert "[key] has expired" in words
+
+
+def test_a_signed_address_that_is_not_good_any_more_is_told_as_such() -> None:
+    codec = ElevenLabs(spec(url=SIGNED))
+    codec.start(100.0)
+    codec.opened(100.1)
+    reason = "The AI agent you are trying to reach requires authentication."
+    words, kind = ending(codec.closed(3000, reason, 100.2))
+    assert "15 minutes" in words
+    assert "elevenlabs.signed" not in words
+    assert kind is ErrorKind.KEY
+
+
+def test_a_quota_that_is_used_up_is_no_wrong_key() -> None:
+    codec, _ = signing()
+    detail = {"status": "quota_exceeded", "message": "This request exceeds your quota."}
+    body = json.dumps({"detail": detail}).encode()
+    words, kind = ending(codec.http_answered("signed", 401, body, 100.1))
+    assert "exceeds your quota" in words
+    assert kind is ErrorKind.QUOTA
 
 
 def test_nothing_is_overridden_that_the_owner_did_not_ask_for() -> None:
@@ -156,6 +196,38 @@ def test_each_override_is_sent_when_it_is_on() -> None:
         },
         "user_id": "kitchen",
     }
+
+
+def test_the_rest_of_what_can_be_overridden_is_sent_where_it_is_set() -> None:
+    wanted = spec(
+        llm="gpt-5.5",
+        keywords=("Parlor",),
+        stability=0.0,
+        similarity_boost=0.5,
+        speed=1.1,
+        override_events=True,
+    )
+    (frame,) = frames(Agent(wanted).connect())
+    config = frame["conversation_config_override"]
+    assert config["agent"] == {"prompt": {"llm": "gpt-5.5"}}
+    assert config["asr"] == {"keywords": ["Parlor"]}
+    assert config["tts"] == {"stability": 0.0, "similarity_boost": 0.5, "speed": 1.1}
+    assert {"audio", "interruption", "agent_tool_response"} < {
+        *config["conversation"]["client_events"]
+    }
+
+
+def test_with_the_settings_as_they_are_nothing_is_overridden() -> None:
+    agent = Agent(spec(**asdict(ElevenLabsSettings(agent_id="agent_1"))))
+    assert frames(agent.connect()) == [{"type": "conversation_initiation_client_data"}]
+
+
+def test_the_variables_of_a_prompt_get_their_values() -> None:
+    agent = Agent(spec(dynamic_variables=("room: kitchen", "motto: so: it goes", "nothing")))
+    (frame,) = frames(agent.connect())
+    assert frame["dynamic_variables"] == {"room": "kitchen", "motto": "so: it goes"}
+    (note,) = notes(agent.outputs)
+    assert "elevenlabs.dynamic_variables" in note
 
 
 HISTORY = (Said("user", "I am Ada."), Said("assistant", "Hello Ada."))

@@ -46,7 +46,28 @@ def test_when_every_letter_was_voiced_a_short_silence_is_enough() -> None:
     agent.audio(SECOND[:3200], chars="It is ")
     agent.wait(0.1)
     agent.audio(SECOND[:3200], chars="five.")
-    assert told(agent.wait(0.35)) == ["done reply_1 completed"]
+    assert told(agent.wait(0.45)) == []
+    assert told(agent.wait(0.1)) == ["done reply_1 completed"]
+
+
+@pytest.mark.parametrize("words", ["Hmm.", "Hhmmmm...yeah give me a second..."])
+def test_what_fills_a_pause_is_not_the_answer(words: str) -> None:
+    agent = Agent().ready().asked()
+    agent.words(words)
+    agent.audio(SECOND[:16000], chars=words)
+    assert told(agent.wait(3.0)) == []
+    assert told([*agent.words("It will rain."), *agent.audio(chars="It will rain.")]) == [
+        "words reply_1 It will rain.",
+        "audio reply_1 32000",
+    ]
+    assert told(agent.wait(1.1)) == ["done reply_1 completed"]
+
+
+def test_what_only_looked_like_a_filler_is_over_soon() -> None:
+    agent = Agent().ready().asked()
+    agent.words("Yes.")
+    agent.audio(SECOND[:16000], chars="Yes.")
+    assert told(agent.wait(3.6)) == ["done reply_1 completed"]
 
 
 def test_while_much_is_unvoiced_more_is_waited_for() -> None:
@@ -131,6 +152,56 @@ def test_the_first_sound_of_the_next_reply_is_not_lost_after_an_interruption() -
     assert told(agent.audio())[0] == "TurnCommitted"
 
 
+def test_words_and_sound_that_come_before_the_transcript_of_their_turn_are_not_lost() -> None:
+    """The cut reply had been sent whole, so that the agent says nothing of an interruption."""
+    agent = Agent().ready().answering()
+    agent.command(CUT)
+    agent.says()
+    transcript = agent.next()
+    agent.words("It rains.")
+    assert told(agent.audio()) == []
+    outputs = agent.event("user_transcript", user_transcript="and now", event_id=transcript)
+    assert told([*outputs, *agent.audio()]) == [
+        "TurnCommitted",
+        "UserTranscript and now",
+        "start reply_2",
+        "words reply_2 It rains.",
+        "audio reply_2 32000",
+        "audio reply_2 32000",
+    ]
+
+
+def test_late_sound_of_the_cut_reply_does_not_come_with_the_transcript() -> None:
+    agent = Agent().ready().answering()
+    agent.command(CUT)
+    agent.says()
+    agent.words("More of it.")
+    agent.audio()
+    assert told(agent.heard("and now")) == ["TurnCommitted", "UserTranscript and now"]
+    assert told(agent.audio()) == ["start reply_2", "audio reply_2 32000"]
+
+
+def test_without_numbers_nothing_is_kept_for_the_transcript() -> None:
+    agent = Agent().ready().answering()
+    agent.command(CUT)
+    agent.says()
+    agent.audio()
+    outputs = agent.event("user_transcript", user_transcript="and now")
+    assert told(outputs) == ["TurnCommitted", "UserTranscript and now"]
+
+
+def test_of_endless_late_sound_only_the_last_seconds_are_kept() -> None:
+    agent = Agent().ready().answering()
+    agent.command(CUT)
+    agent.says()
+    transcript = agent.next()
+    for _ in range(100):
+        agent.audio(2 * SECOND)
+    outputs = agent.event("user_transcript", user_transcript="and now", event_id=transcript)
+    sounds = [e for e in events(outputs) if isinstance(e, ReplyAudio)]
+    assert 1_800_000 < sum(len(e.pcm) for e in sounds) < 2_000_000
+
+
 def test_sound_up_to_the_cut_stays_dropped_for_ever() -> None:
     agent = Agent().ready().answering()
     agent.command(CUT)
@@ -207,26 +278,9 @@ def test_what_was_heard_cannot_be_told() -> None:
 # --- interrupted by the service -------------------------------------------------------
 
 
-def correction(agent: Agent) -> list[str]:
-    return told(
-        agent.event(
-            "agent_response_correction",
-            original_agent_response="It is five.",
-            corrected_agent_response="It is",
-            event_id=agent.next(),
-        )
-    )
-
-
 def test_an_interruption_ends_the_reply_at_once() -> None:
     agent = Agent().ready().answering()
     assert told(agent.breaks_off()) == ["ReplyInterrupted", "done reply_1 cancelled"]
-    assert correction(agent) == []
-
-
-def test_a_correction_of_a_reply_that_goes_on_is_what_it_said() -> None:
-    agent = Agent().ready().answering()
-    assert correction(agent) == ["words reply_1 It is"]
 
 
 def test_sound_up_to_an_interruption_is_dropped_and_what_follows_is_another_reply() -> None:

@@ -7,7 +7,7 @@ import pytest
 from device.commands import AbandonTurn, CancelReply, SendToolResult
 from device.events import ToolCalled
 from tests.providers.driver import events, notes
-from tests.providers.elevenlabs_driver import Agent, frames, kinds, told
+from tests.providers.elevenlabs_driver import Agent, frames, kinds, spec, told
 
 ANSWER = SendToolResult("c1", '{"time": "17:00"}')
 
@@ -129,9 +129,145 @@ def test_a_call_without_an_id_is_malformed() -> None:
 
 def test_an_mcp_tool_that_waits_for_an_approval_is_refused() -> None:
     agent = Agent().ready().answering()
-    assert agent.event("mcp_tool_call", state="loading", tool_call_id="m1") == []
     outputs = agent.event("mcp_tool_call", state="awaiting_approval", tool_call_id="m1")
     assert frames(outputs) == [
         {"type": "mcp_tool_approval_result", "tool_call_id": "m1", "is_approved": False}
     ]
     assert len(notes(outputs)) == 1
+
+
+def test_a_tool_of_the_agents_own_that_takes_its_time_is_told_of_until_it_is_done() -> None:
+    agent = Agent().ready().asked()
+    assert told(agent.event("mcp_tool_call", state="loading", tool_call_id="m1")) == [
+        "ServiceWorking"
+    ]
+    assert [told(agent.wait(5.0)) for _ in range(8)] == [["ServiceWorking"]] * 8
+    assert agent.event("mcp_tool_call", state="success", tool_call_id="m1") == []
+    assert told(agent.wait(30.0)) == []
+
+
+def test_a_tool_for_a_reply_that_nobody_awaits_is_not_told_of() -> None:
+    agent = Agent().ready()
+    assert agent.event("mcp_tool_call", state="loading", tool_call_id="m1") == []
+    assert agent.event("agent_tool_request") == []
+    agent.asked()
+    agent.command(AbandonTurn())
+    assert agent.event("mcp_tool_call", state="loading", tool_call_id="m2") == []
+
+
+def test_a_reply_does_not_end_while_a_tool_works_in_its_middle() -> None:
+    agent = Agent().ready().answering()
+    agent.event("mcp_tool_call", state="loading", tool_call_id="m1")
+    outputs = [output for _ in range(6) for output in agent.wait(5.0)]
+    assert set(told(outputs)) == {"ServiceWorking"}
+    agent.event("mcp_tool_call", state="failure", tool_call_id="m1")
+    assert told(agent.wait(10.0)) == ["done reply_1 completed"]
+
+
+# --- webhooks, and what else the agent runs itself --------------------------------------
+
+
+def request(agent: Agent, call_id: str = "t1", kind: str = "webhook") -> list[str]:
+    return told(
+        agent.event(
+            "agent_tool_request",
+            tool_name="weather",
+            tool_call_id=call_id,
+            tool_type=kind,
+            event_id=agent.next(),
+        )
+    )
+
+
+def response(agent: Agent, call_id: str = "t1") -> list[str]:
+    return told(
+        agent.event(
+            "agent_tool_response",
+            tool_name="weather",
+            tool_call_id=call_id,
+            tool_type="webhook",
+            is_error=False,
+            event_id=agent.next(),
+        )
+    )
+
+
+def test_a_reply_does_not_end_while_a_webhook_is_asked() -> None:
+    agent = Agent().ready().asked()
+    agent.words("Let me look that up.")
+    agent.audio(chars="Let me look that up.")
+    assert request(agent) == ["ServiceWorking"]
+    assert set(told(agent.wait(14.0))) == {"ServiceWorking"}
+    assert response(agent) == []
+    assert told(agent.wait(4.5)) == []  # it thinks
+    assert told(agent.words("It will rain.")) == ["words reply_1 It will rain."]
+    assert told(agent.audio(chars="It will rain.")) == ["audio reply_1 32000"]
+    assert told(agent.wait(1.1)) == ["done reply_1 completed"]
+
+
+def test_of_two_webhooks_the_last_to_answer_counts() -> None:
+    agent = Agent().ready().answering()
+    request(agent, "t1")
+    request(agent, "t2")
+    response(agent, "t1")
+    assert set(told(agent.wait(12.0))) == {"ServiceWorking"}
+    response(agent, "t2")
+    assert told(agent.wait(5.1)) == ["done reply_1 completed"]
+
+
+def test_a_webhook_that_never_answers_holds_no_reply_for_ever() -> None:
+    agent = Agent(spec(longest_work_s=20.0)).ready().answering()
+    request(agent)
+    assert set(told(agent.wait(19.9))) == {"ServiceWorking"}
+    assert told(agent.wait(5.2)) == ["done reply_1 completed"]
+
+
+def test_where_the_answers_of_webhooks_are_not_told_the_next_words_are_the_sign() -> None:
+    agent = Agent().ready().answering()
+    request(agent)
+    agent.words("It will rain.")
+    agent.audio(chars="It will rain.")
+    assert told(agent.wait(5.1)) == ["done reply_1 completed"]
+
+
+def test_where_they_are_told_words_in_between_end_nothing() -> None:
+    agent = Agent().ready().answering()
+    request(agent, "t1")
+    response(agent, "t1")
+    request(agent, "t2")
+    agent.words("One moment, please.")
+    agent.audio()
+    assert set(told(agent.wait(12.0))) == {"ServiceWorking"}
+
+
+@pytest.mark.parametrize("kind", ["system", "client"])
+def test_what_only_changes_the_conversation_is_not_waited_for(kind: str) -> None:
+    agent = Agent().ready().answering()
+    assert request(agent, kind=kind) == []
+    assert told(agent.wait(2.1)) == ["done reply_1 completed"]
+
+
+def test_a_request_without_an_id_holds_nothing() -> None:
+    agent = Agent().ready().answering()
+    assert request(agent, "") == ["ServiceWorking"]
+    assert told(agent.wait(2.1)) == ["done reply_1 completed"]
+
+
+# --- after the end that nobody tells -----------------------------------------------------
+
+
+def test_a_call_that_comes_after_the_words_before_it_have_ended_is_told() -> None:
+    agent = Agent().ready().answering()
+    agent.wait(2.1)
+    assert told(agent.calls()) == ["start reply_2", "ToolCalled"]
+    assert told(agent.command(ANSWER)) == ["done reply_2 completed"]
+
+
+def test_a_call_takes_no_turn_that_somebody_has_only_begun() -> None:
+    agent = Agent().ready().answering()
+    agent.wait(2.1)
+    agent.says(0.5)
+    assert told(agent.calls()) == ["start reply_2", "ToolCalled"]
+    agent.command(CancelReply("reply_2"))
+    agent.says()
+    assert told(agent.heard("and now")) == ["TurnCommitted", "UserTranscript and now"]

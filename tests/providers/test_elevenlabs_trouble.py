@@ -35,6 +35,24 @@ def test_a_refused_override_that_is_not_named_names_all_that_were_sent() -> None
     assert "elevenlabs.override_prompt, elevenlabs.override_voice" in words
 
 
+def test_of_overrides_that_are_alike_the_refused_one_is_named() -> None:
+    agent = Agent(spec(**OVERRIDES, stability=0.5, llm="gpt-5.5"))
+    agent.connect()
+    message = "Override for field 'agent.prompt.llm' is not allowed."
+    words, _ = ending(agent.event("error", error_type="override_error", message=message))
+    assert "switch off elevenlabs.llm:" in words
+
+
+def test_a_missing_variable_says_where_its_value_goes() -> None:
+    agent = Agent()
+    agent.connect()
+    outputs = agent.event("error", error_type="missing_dynamic_variable", message="needs name")
+    words, kind = ending(outputs)
+    assert "elevenlabs.dynamic_variables" in words
+    assert "needs name" in words
+    assert kind is ErrorKind.PROTOCOL
+
+
 @pytest.mark.parametrize(
     ("kind", "message", "means"),
     [

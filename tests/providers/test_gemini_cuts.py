@@ -16,6 +16,7 @@ from device.commands import (
 from device.events import (
     ReplyInterrupted,
 )
+from device.providers.gemini_doubt import DOUBT_S
 from tests.providers.driver import events, frames
 from tests.providers.gemini_driver import (
     END,
@@ -189,6 +190,7 @@ def test_the_answer_to_the_turn_after_it_is_heard_from_its_first_sound(
         driver.interrupted()
         driver.completed()
     driver.command(SECOND)
+    driver.now += DOUBT_S
     driver.command(CommitTurn())
     driver.outputs.clear()
     driver.audio(NEXT)
@@ -202,6 +204,7 @@ def test_a_turn_given_up_is_not_part_of_the_next_transcript() -> None:
     driver.command(AbandonTurn())
     driver.content(inputTranscription={"text": "mind"})
     assert transcripts(driver.speaks()) == []
+    driver.now += DOUBT_S
     driver.content(inputTranscription={"text": "hello"})
     driver.audio()
     assert transcripts(driver.generated()) == ["hello"]

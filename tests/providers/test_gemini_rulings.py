@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from device.commands import AbandonTurn, AppendAudio, CancelReply, ClearInput, CommitTurn
 from device.events import ReplyAudio, ReplyStarted, ReplyTranscript, UserTranscript
+from device.providers.gemini_doubt import DOUBT_S
 from tests.providers.driver import events
 from tests.providers.gemini_driver import (
     SECOND,
@@ -86,6 +87,8 @@ def test_speaking_over_a_reply_makes_the_rest_of_it_unwanted_until_its_mark() ->
     driver.speaks()
     assert driver.audio(LATE) == []
     driver.interrupted()
+    assert driver.audio(LATE) == []
+    driver.completed()
     assert driver.audio(NEXT) != []
 
 
@@ -231,6 +234,7 @@ def test_words_of_a_reply_that_was_given_up_are_in_no_other() -> None:
     driver.content(outputTranscription={"text": "early"})
     driver.command(AbandonTurn())
     driver.speaks()
+    driver.now += DOUBT_S
     driver.content(outputTranscription={"text": "right"})
     driver.audio()
     final = [e for e in of(driver.generated(), ReplyTranscript) if isinstance(e, ReplyTranscript)]
@@ -242,6 +246,7 @@ def test_nor_are_those_of_one_that_was_spoken_over_before_it_began() -> None:
     driver.speaks()
     driver.content(outputTranscription={"text": "early"})
     driver.speaks()
+    driver.now += DOUBT_S
     assert [type(e) for e in events(driver.audio())] == [ReplyStarted, ReplyAudio]
 
 

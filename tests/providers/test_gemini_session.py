@@ -66,6 +66,15 @@ def test_a_short_lived_token_opens_the_method_that_is_made_for_it() -> None:
     assert connect.headers == {"Authorization": "Token auth_tokens/abc"}
 
 
+def test_on_vertex_the_key_is_a_bearer_and_the_method_its_own() -> None:
+    host = "wss://europe-west4-aiplatform.googleapis.com"
+    path = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
+    for url in (host, host + path, "ws://127.0.0.1:9" + path):
+        connect = connection(url=url, options={"api_version": "v1"})
+        assert connect.url == (url if url.endswith(path) else url + path)
+        assert connect.headers == {"Authorization": f"Bearer {KEY}"}
+
+
 def test_an_address_with_a_path_of_its_own_is_left_as_it_is() -> None:
     assert connection(url="ws://127.0.0.1:9/live?x=1").url == "ws://127.0.0.1:9/live?x=1"
 

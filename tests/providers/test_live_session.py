@@ -26,7 +26,7 @@ def start_of(**spec: Any) -> dict[str, Any]:
 
 def test_the_key_goes_into_the_header_and_the_address_is_taken_as_it_is() -> None:
     (connect,) = OpenAILive(SessionSpec(url=URL, key=KEY)).start(0.0)
-    assert connect == Connect(URL, {"Authorization": f"Bearer {KEY}"})
+    assert connect == Connect(URL, {"Authorization": f"Bearer {KEY}"}, endless=True)
 
 
 def test_the_session_is_asked_for_first_and_usable_when_the_service_says_so() -> None:
@@ -153,7 +153,13 @@ def test_the_backends_tokens_are_told_as_well() -> None:
     details = {"cached_tokens": 3}
     usage = {"input_tokens": 10, "output_tokens": 4, "input_tokens_details": details}
     told = only(live.completes(usage=usage), UsageReported)
-    assert told == [UsageReported(text_in=10, text_out=4, cached_text_in=3)]
+    assert told == [UsageReported(text_in=10, text_out=4, cached_text_in=3, model="gpt-5.5")]
+
+
+def test_they_are_those_of_the_model_that_the_owner_chose() -> None:
+    live = Live(options={"delegation_model": "gpt-5.5-mini"}).ready()
+    told = only(live.completes(usage={"input_tokens": 10}), UsageReported)
+    assert [report.model for report in told] == ["gpt-5.5-mini"]
 
 
 def test_a_kept_session_hears_a_little_silence_and_not_for_ever() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from device.commands import AbandonTurn, CancelReply, ClearInput, SendToolResult
-from device.events import ReplyDone, ReplyStarted, ServiceTrouble, ToolCalled
-from device.providers.base import Note, SendFrame
+from device.commands import AbandonTurn, AppendAudio, CancelReply, ClearInput, SendToolResult
+from device.events import ReplyDone, ReplyStarted, ServiceTrouble, ServiceWorking, ToolCalled
+from device.providers.base import Note, Output, SendFrame
 from tests.providers.driver import events, frames, kinds
 from tests.providers.duplex_driver import names, only, sound_ms
 from tests.providers.live_driver import Live
@@ -49,6 +49,17 @@ def test_the_result_is_sent_and_the_next_response_asked_for_when_this_one_is_ove
     assert names(outputs) == ["reply_1 completed"]
     assert kinds(outputs) == ["response.create"]
     assert isinstance(outputs[-1], SendFrame), "the first reply has ended before"
+
+
+def test_what_the_device_still_sends_is_no_turn_however_quick_the_result_was() -> None:
+    live = Live().ready()
+    live.says()
+    live.calls()
+    live.completes()
+    assert "response.create" in kinds(live.command(SendToolResult("c1", "{}")))
+    live.command(AppendAudio(bytes(960)))  # it was on its way
+    live.command(ClearInput())
+    assert "session.input_audio.append" in kinds(live.wait(1)), "what the answer sounds in"
 
 
 def test_all_calls_are_answered_before_it_goes_on() -> None:
@@ -198,3 +209,28 @@ def test_a_call_without_a_name_is_told() -> None:
     item = {"type": "function_call", "arguments": 5}
     (trouble,) = events(asked().backend("response.output_item.done", item=item))
     assert isinstance(trouble, ServiceTrouble)
+
+
+# --- work that takes its time ----------------------------------------------------------------
+
+
+def works(outputs: list[Output]) -> int:
+    return len(only(outputs, ServiceWorking))
+
+
+def test_a_backend_that_takes_its_time_is_told_of_until_it_is_done() -> None:
+    live = Live().ready()
+    live.says()
+    assert works(live.delegates()) == 1
+    assert works(live.backend("response.created", response={"id": "r"})) == 0, "just told"
+    assert works(live.hushes(20_000)) >= 3
+    live.completes()
+    live.hushes(10_000)
+    assert works(live.hushes(20_000)) == 0
+
+
+def test_work_that_was_called_off_is_not_told_of() -> None:
+    live = asked()
+    live.command(CancelReply("reply_1"))
+    assert works(live.backend("response.in_progress", response={"id": "r"})) == 0
+    assert works(live.hushes(10_000)) == 0

@@ -123,7 +123,7 @@ def garbage(secret: str) -> Iterator[str | bytes]:
     yield json.dumps({"type": "error", "error": 7, "message": secret})
 
 
-def spec_of(name: str, url: str) -> SessionSpec:
+def spec_of(name: str, url: str, key: str) -> SessionSpec:
     service = SERVICES[name]
     section = getattr(Settings(), getattr(service, "options_of", "") or name, None)
     options = dataclasses.asdict(section) if dataclasses.is_dataclass(section) else {}
@@ -134,7 +134,7 @@ def spec_of(name: str, url: str) -> SessionSpec:
             options[option] = True  # asks for an address over HTTP
     return SessionSpec(
         url=url or service.url or "wss://api.example.org/v1/realtime",
-        key=KEY,
+        key=key,
         secret=SECOND,
         resume=RESUME,
         model="model",
@@ -146,8 +146,15 @@ def spec_of(name: str, url: str) -> SessionSpec:
 class Watch:
     """Drives a codec and keeps everything that could be shown."""
 
-    def __init__(self, name: str, url: str = "", status: int = 200, answer: bytes = ALL_WELL):
-        self.spec = spec_of(name, url)
+    def __init__(
+        self,
+        name: str,
+        url: str = "",
+        status: int = 200,
+        answer: bytes = ALL_WELL,
+        key: str = KEY,
+    ) -> None:
+        self.spec = spec_of(name, url, key)
         self.status, self.answer = status, answer  # of hand-shakes over HTTP
         self.shown = [repr(self.spec), str(self.spec)]
         self.now = 100.0
@@ -249,6 +256,19 @@ def test_errors_that_quote_the_key_do_not_show_it(name: str, secret: str) -> Non
             watch.hears(error)
             watch.hears(error)
             watch.saw_no_secret()
+
+
+@pytest.mark.parametrize(
+    "name", ["openai_realtime", "openai_compatible", "azure_openai", "openai_live", "cartesia"]
+)
+def test_errors_that_quote_the_token_of_a_signed_address_do_not_show_it(name: str) -> None:
+    for error in errors(KEY):
+        watch = Watch(name, f"wss://api.example.org/v1/realtime?token={KEY}", key="")
+        watch.opens()
+        watch.hears(error)
+        assert watch.codec is not None
+        watch.take(watch.codec.closed(4001, f"token {KEY} expired", watch.now))
+        watch.saw_no_secret()
 
 
 @services

@@ -130,6 +130,20 @@ def test_azure_is_told_what_openai_is_told() -> None:
     assert session_of(AZURE, **spec) == session_of(OPENAI, **spec)
 
 
+@pytest.mark.parametrize("model", ["gpt-transcribe", "my-deployment"])
+def test_azure_transcribes_only_with_a_deployment_that_the_owner_named(model: str) -> None:
+    heard = session_of(AZURE, transcription_model=model)["audio"]["input"]["transcription"]
+    named = {"model": "my-deployment", "language": "en"}
+    assert heard == (None if model == "gpt-transcribe" else named)
+
+
+def test_a_voice_of_the_owners_own_is_told_by_its_id() -> None:
+    assert session_of(OPENAI, voice="voice_1a2b")["audio"]["output"]["voice"] == {
+        "id": "voice_1a2b"
+    }
+    assert session_of(OPENAI, voice="marin")["audio"]["output"]["voice"] == "marin"
+
+
 def test_xai_has_voice_and_turn_detection_at_the_top() -> None:
     session = session_of(
         XAI,

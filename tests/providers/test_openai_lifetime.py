@@ -38,6 +38,18 @@ def test_the_services_own_word_counts_where_the_wall_clock_is_known() -> None:
     assert driver.codec.deadline == driver.now + 540
 
 
+def test_a_wall_clock_that_is_hours_slow_makes_no_session_longer() -> None:
+    life = Lifetime(3600.0, wall_ahead_s=WALL - 3 * 3600)
+    life.told(int(WALL) + 3600)
+    assert life.opened(0.0) == 3600.0
+
+
+def test_where_no_life_is_usual_the_services_word_counts() -> None:
+    life = Lifetime(None, wall_ahead_s=WALL)
+    life.told(int(WALL) + 7200)
+    assert life.opened(0.0) == 7200.0
+
+
 def test_a_short_life_is_warned_of_in_its_last_part() -> None:
     life = Lifetime(10.0)
     assert life.opened(0.0) == 10.0

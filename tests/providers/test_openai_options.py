@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from device.providers import openai_sessions as sessions
 from device.providers.base import Connect, SessionSpec, ToolSpec
-from tests.providers.driver import URL, Driver, frames, notes
+from device.providers.openai_options import tool_servers
+from tests.providers.driver import URL, Driver, events, frames, notes
 
 TOOL = ToolSpec("get_time", "the time", {"type": "object", "properties": {}})
 MCP = "home: https://mcp.example.org/home"
@@ -123,6 +126,40 @@ def test_tool_servers_stand_beside_the_devices_own_tools(approval: str) -> None:
         "require_approval": approval,
     }
     assert session["tool_choice"] == "auto"
+
+
+def test_a_tool_server_is_told_by_what_it_knows_us_and_which_of_its_tools_we_want() -> None:
+    keys = {"home": {"": "planted-token", "X-Key": "planted-header"}, "other": {"": "x"}}
+    tools = ("home.lights", "home.heating", "other.door")
+    spec = replace(spec_with(mcp_servers=(MCP,), mcp_tools=tools), tool_keys=keys)
+    (told,) = session_of(spec)["tools"]
+    assert told["authorization"] == "planted-token"
+    assert told["headers"] == {"X-Key": "planted-header"}
+    assert told["allowed_tools"] == ["lights", "heating"]
+    assert "planted" not in repr(spec) + repr(tool_servers(spec))
+    driver = Driver(spec).ready()
+    error = {"code": "odd", "message": "planted-token, planted-header"}
+    (trouble,) = events(driver.event("error", error=error))
+    assert "planted" not in repr(trouble)
+
+
+def test_of_a_service_that_asks_nobody_no_tool_is_wanted_that_may_not_run() -> None:
+    options = {
+        "mcp_servers": (MCP,),
+        "mcp_tools": ("home.lights", "home.heating"),
+        "mcp_approval": "always",
+        "mcp_allowed": ("home.lights", "door"),
+    }
+    (told,) = sessions.xai(spec_with(**options))["tools"]
+    assert told["allowed_tools"] == ["lights"]
+
+
+@pytest.mark.parametrize(
+    "option", [{"mcp_tools": ("lights",)}, {"mcp_key_files": ("away: /a/file",)}]
+)
+def test_what_belongs_to_no_tool_server_is_told(option: dict[str, tuple[str, ...]]) -> None:
+    told = notes(Driver(spec_with(mcp_servers=(MCP,), **option)).start())
+    assert [note for note in told if next(iter(option)) in note]
 
 
 @pytest.mark.parametrize("entry", ["home", "https://mcp.example.org", "home:", ": https://x.y"])

@@ -18,6 +18,8 @@ from device.commands import (
 from device.events import (
     ErrorKind,
     LinkOpened,
+    ReplyDone,
+    ReplyStarted,
     ServiceSpeechStarted,
     ServiceSpeechStopped,
     ServiceTrouble,
@@ -27,7 +29,7 @@ from device.events import (
 from device.providers.base import Connect, SessionSpec, ToolSpec
 from device.providers.machine import MALFORMED_LIMIT, UNKNOWN_NOTED
 from device.providers.openai_frames import BYTES_PER_MS
-from tests.providers.driver import URL, Driver, ending, events, frames, kinds, notes
+from tests.providers.driver import URL, Driver, ending, event_ids, events, frames, kinds, notes
 
 AUDIO = AppendAudio(bytes(200 * BYTES_PER_MS))
 
@@ -268,7 +270,38 @@ def test_a_turn_too_short_for_the_service_is_not_sent() -> None:
     driver.command(AppendAudio(bytes(99 * BYTES_PER_MS)))
     outputs = driver.command(CommitTurn())
     assert kinds(outputs) == ["input_audio_buffer.clear"]
-    assert isinstance(events(outputs)[0], ServiceTrouble)
+    started, done = events(outputs)
+    assert isinstance(started, ReplyStarted)
+    words = "the turn was too short for the service"
+    assert done == ReplyDone(started.reply_id, "failed", words)
+
+
+EMPTY = {"code": "input_audio_buffer_commit_empty", "message": "buffer too small"}
+
+
+def test_a_turn_that_the_service_refuses_gets_a_reply_that_failed_and_no_other() -> None:
+    driver = Driver(SessionSpec(url=URL, device_ends_turn=True)).ready()
+    driver.command(AUDIO)
+    commit, create = event_ids(driver.command(CommitTurn()))
+    started, done = events(driver.event("error", error={**EMPTY, "event_id": commit}))
+    assert isinstance(started, ReplyStarted)
+    assert isinstance(done, ReplyDone)
+    assert (done.reply_id, done.status) == (started.reply_id, "failed")
+    outputs = driver.created("r1", request=create)
+    assert (events(outputs), kinds(outputs)) == ([], ["response.cancel"])
+    driver.command(AUDIO)
+    assert "response.create" in kinds([*driver.command(CommitTurn()), *driver.done("r1")])
+
+
+def test_while_another_reply_is_under_way_a_refused_turn_is_a_trouble_and_no_reply() -> None:
+    driver = Driver(SessionSpec(url=URL, device_ends_turn=True)).ready()
+    driver.command(RequestReply("hello"))
+    driver.created("r1")
+    driver.command(AUDIO)
+    (commit,) = event_ids(driver.command(CommitTurn()))
+    (trouble,) = events(driver.event("error", error={**EMPTY, "event_id": commit}))
+    assert isinstance(trouble, ServiceTrouble)
+    assert kinds(driver.done("r1")) == []
 
 
 def test_cleared_audio_does_not_count_as_a_turn() -> None:

@@ -13,25 +13,30 @@ from device.events import (
     ReplyDone,
     ReplyStarted,
     ServiceTrouble,
+    ServiceWorking,
     ToolCalled,
     TurnCommitted,
 )
 from device.providers.base import Output, SessionSpec
 from device.providers.openai_requests import GOES_ON_WITHIN_S
-from device.providers.openai_tool_servers import ALLOWED_WITHIN_S, CALL_WITHIN_S
+from device.providers.openai_tool_servers import ALLOWED_WITHIN_S
 from tests.providers.driver import URL, Driver, asks, event_ids, events, frames, kinds, notes
 
+CALL_WITHIN_S = SessionSpec(url=URL).longest_work_s
 CALL = {"id": "m1", "type": "mcp_call", "name": "lights", "server_label": "home", "arguments": "{}"}
 ASKED = {**CALL, "id": "a1", "type": "mcp_approval_request"}
 
 
-def with_servers(approval: str = "never", allowed: tuple[str, ...] = ()) -> Driver:
+def with_servers(
+    approval: str = "never", allowed: tuple[str, ...] = (), longest_work_s: float = 60.0
+) -> Driver:
     options = {
         "mcp_servers": ("home: https://x.y/z",),
         "mcp_approval": approval,
         "mcp_allowed": allowed,
     }
-    driver = Driver(SessionSpec(url=URL, options=options, reply_timeout_s=15)).ready()
+    spec = SessionSpec(url=URL, options=options, reply_timeout_s=15, longest_work_s=longest_work_s)
+    driver = Driver(spec).ready()
     driver.outputs.clear()
     return driver
 
@@ -185,10 +190,30 @@ def test_a_reply_that_spoke_after_the_call_is_over() -> None:
 def test_a_working_server_is_waited_for_longer_than_a_reply() -> None:
     driver = with_servers()
     asks_a_server(driver)
-    driver.wait(CALL_WITHIN_S - 1)
-    assert events(driver.outputs) == [ReplyStarted("r1")]
-    call(driver, "completed", "m of r1")
+    for _ in range(11):
+        assert events(driver.wait(5.0)) == [ServiceWorking()]
+    assert events(driver.outputs)[:2] == [ReplyStarted("r1"), ServiceWorking()]
+    assert events(call(driver, "completed", "m of r1")) == []
     assert asks(driver.wait(GOES_ON_WITHIN_S)) == [""]
+    assert events(driver.wait(10)) == []
+
+
+def test_how_long_a_tool_server_may_work_is_the_owners_choice() -> None:
+    driver = with_servers(longest_work_s=20.0)
+    asks_a_server(driver)
+    assert events(driver.wait(19)) == [ServiceWorking()]
+    trouble, done = events(driver.wait(1))
+    assert isinstance(trouble, ServiceTrouble)
+    assert done == ReplyDone("r1", "failed", trouble.detail)
+
+
+def test_work_for_a_reply_that_was_called_off_is_not_told_of() -> None:
+    driver = with_servers()
+    driver.created()
+    driver.command(CancelReply("r1"))
+    assert events(driver.event("response.output_item.added", response_id="r1", item=CALL)) == []
+    assert events(call(driver, "in_progress")) == []
+    assert ServiceWorking() not in events(driver.wait(14))
 
 
 def test_one_that_never_answers_is_given_up() -> None:

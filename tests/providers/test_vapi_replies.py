@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from device.commands import AbandonTurn, CancelReply, ClearInput
 from device.events import (
     ReplyAudio,
@@ -77,13 +79,22 @@ def test_words_that_come_before_the_sound_are_of_the_reply_that_follows() -> Non
 def test_a_word_that_the_assistant_stopped_shortens_the_end() -> None:
     call = answered()
     call.event("speech-update", role="assistant", status="stopped")
-    assert names(call.wait(0.8)) == ["reply_1 completed"]
+    assert names(call.wait(1.6)) == ["reply_1 completed"]
 
 
-def test_it_is_no_end_when_the_next_sentence_follows() -> None:
+def test_an_assistant_that_starts_again_may_pause_as_before() -> None:
     call = answered()
     call.event("speech-update", role="assistant", status="stopped")
-    assert names(call.wait(0.3) + call.sounds(200)) == ["reply_1 sounds"]
+    call.event("speech-update", role="assistant", status="started")
+    assert names(call.wait(1.7)) == []
+    assert names(call.wait(0.4)) == ["reply_1 completed"]
+
+
+@pytest.mark.parametrize("after_s", [0.3, 0.7, 1.2])
+def test_it_is_no_end_when_the_next_sentence_follows(after_s: float) -> None:
+    call = answered()
+    call.event("speech-update", role="assistant", status="stopped")
+    assert names(call.wait(after_s) + call.sounds(200)) == ["reply_1 sounds"]
 
 
 def test_messages_may_come_in_an_envelope() -> None:

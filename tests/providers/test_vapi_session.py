@@ -7,9 +7,9 @@ import json
 import pytest
 
 from device.commands import AppendAudio
-from device.events import ErrorKind, LinkOpened, ServiceTrouble
-from device.providers.base import Connect, HttpRequest, SendFrame, SessionSpec
-from device.providers.vapi import Vapi
+from device.events import ErrorKind, LinkOpened, ServiceTrouble, SessionOpening
+from device.providers.base import Connect, Emit, HttpRequest, SendFrame, SessionSpec
+from device.providers.vapi import SERVICE, Vapi
 from tests.providers.driver import ending, events
 from tests.providers.line_drivers import CALL_URL, KEY, Call
 
@@ -26,6 +26,10 @@ def test_a_call_is_asked_for_with_the_format_of_its_sound() -> None:
     }
 
 
+def test_where_a_pause_is_taken_for_the_end_of_a_reply_the_core_knows_it() -> None:
+    assert not SERVICE.able.tells_ends
+
+
 def test_without_an_assistant_there_is_nobody_to_call() -> None:
     codec = Vapi(SessionSpec(url="https://vapi.example.org/call", key=KEY))
     assert ending(codec.start(0.0))[1] is ErrorKind.PROTOCOL
@@ -34,14 +38,14 @@ def test_without_an_assistant_there_is_nobody_to_call() -> None:
 def test_the_call_is_where_the_answer_says_and_the_key_does_not_go_there() -> None:
     call = Call()
     call.codec.start(0.0)
-    assert call.answered() == [Connect(CALL_URL)]
+    assert call.answered() == [Emit(SessionOpening(5.0)), Connect(CALL_URL)]
 
 
 @pytest.mark.parametrize("status", [200, 201])
 def test_both_ways_to_say_yes_are_understood(status: int) -> None:
     call = Call()
     call.codec.start(0.0)
-    assert call.answered(status) == [Connect(CALL_URL)]
+    assert call.answered(status)[-1] == Connect(CALL_URL)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +61,9 @@ def test_both_ways_to_say_yes_are_understood(status: int) -> None:
 def test_a_refused_call_has_a_reason(status: int, kind: ErrorKind) -> None:
     call = Call()
     call.codec.start(0.0)
-    assert ending(call.answered(status, {"message": "no", "error": "No"}))[1] is kind
+    words, told = ending(call.answered(status, {"message": f"not {KEY}", "error": "No"}))
+    assert told is kind
+    assert words.endswith("not [key]")
 
 
 @pytest.mark.parametrize(
@@ -75,6 +81,27 @@ def test_an_answer_without_a_usable_address_ends_the_attempt(body: object) -> No
     call = Call()
     call.codec.start(0.0)
     assert ending(call.answered(201, body))[1] is ErrorKind.PROTOCOL
+
+
+def test_a_call_that_was_asked_for_securely_is_not_held_insecurely() -> None:
+    call = Call()
+    call.codec.start(0.0)
+    body = {"transport": {"websocketCallUrl": CALL_URL.replace("wss:", "ws:")}}
+    assert ending(call.answered(201, body))[1] is ErrorKind.PROTOCOL
+    plain = Call("http://vapi.example.org/call")
+    plain.codec.start(0.0)
+    assert plain.answered(201, body)[-1] == Connect(CALL_URL.replace("wss:", "ws:"))
+
+
+@pytest.mark.parametrize("shown", ["cv%2Fabcdefgh%3D", "cv/abcdefgh="])
+def test_where_the_call_is_appears_in_no_text_however_it_is_written(shown: str) -> None:
+    call = Call()
+    call.codec.start(0.0)
+    url = "wss://phone.example.org/transport?token=cv%2Fabcdefgh%3D"
+    call.answered(201, {"transport": {"websocketCallUrl": url}})
+    call.codec.opened(0.1)
+    words, _ = ending(call.codec.closed(1008, f"no {shown}", 0.2))
+    assert words.endswith("no [call]")
 
 
 def test_the_call_is_usable_as_soon_as_it_is_open() -> None:

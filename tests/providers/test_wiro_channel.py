@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from device.commands import AbandonTurn, CancelReply, ClearInput
-from device.events import ErrorKind, LinkOpened, ServiceTrouble
+from device.events import ErrorKind, LinkOpened, ServiceTrouble, SessionOpening
 from device.providers.base import AskFence, Connect, HttpRequest
 from tests.providers.wiro_driver import (
     KEY,
@@ -55,7 +55,7 @@ def test_an_agent_is_started_over_http_and_opened_with_its_token() -> None:
     assert json.loads(request.body)["useragentguid"] == "guid-0001"
     assert [o.url for o in outputs if isinstance(o, Connect)] == [WS_URL]
     assert texts(outputs) == [{"type": "session_start", "sessionToken": SESSION_TOKEN}]
-    assert channel.says("connecting") == []
+    assert emitted(channel.says("connecting")) == [SessionOpening(15.0)]
     assert emitted(channel.says("ready")) == [LinkOpened(SESSION)]
 
 
@@ -148,6 +148,14 @@ def test_neither_tokens_nor_the_address_appear_in_a_text_that_may_be_shown() -> 
         assert secret not in shown
 
 
+def test_a_secret_of_the_address_is_hidden_as_it_is_written_and_as_it_is_meant() -> None:
+    channel = Channel()
+    channel.starts(wsUrl="wss://socket.wiro.ai/v1/AgentRealtime/Web?t=ab%2Bcdefghij%3D&u=x%2Fyzzy")
+    for secret in ("ab%2Bcdefghij%3D", "ab+cdefghij=", "x%2Fyzzy"):
+        end = channel.says("error", message=f"bad ticket {secret}")
+        assert "bad ticket [key]" in repr(end) and secret not in repr(end)
+
+
 # --- the conversation ----------------------------------------------------------------------
 
 
@@ -161,14 +169,25 @@ def test_a_spoken_turn_with_both_transcripts() -> None:
     assert told(channel.wait(2.0)) == ["says: An amphibian.", "completed"]
 
 
-def test_a_reply_ends_a_second_after_all_of_it_can_have_sounded() -> None:
+def test_a_reply_ends_a_while_after_all_of_it_can_have_sounded() -> None:
     channel = asked()
     for _ in range(10):
         channel.sounds(REPLY * 10)  # ten seconds, at once
-    assert told(channel.wait(10.9)) == []
+    assert told(channel.wait(11.4)) == []
     assert told(channel.sounds()) == ["sound"]
-    assert told(channel.wait(1.0)) == []
+    assert told(channel.wait(1.5)) == []
     assert told(channel.wait(0.2)) == ["completed"]
+
+
+def test_an_answer_in_two_parts_is_told_in_two_and_the_core_knows_that_it_may_be() -> None:
+    channel, _ = answering()
+    channel.words("One moment.")
+    assert told(channel.wait(3.3)) == ["says: One moment.", "completed"]
+    outputs = channel.sounds()
+    assert told(outputs) == ["reply", "sound"]
+    assert texts(outputs) == []
+    assert told(channel.words("It will rain.")) == ["saying: It will rain."]
+    assert not channel.codec.capabilities.tells_ends
 
 
 def test_what_the_agent_says_first_is_a_reply_to_no_turn() -> None:

@@ -226,6 +226,51 @@ def test_a_turn_that_was_never_answered_does_not_cost_a_later_one_its_answer() -
     assert told(task.asks() + task.sounds()) == ["turn", "reply", "sound"]
 
 
+def test_a_short_word_right_behind_what_was_taken_back_is_answered() -> None:
+    task = Task().ready()
+    task.speaks(0.5, tone(0.5))
+    task.command(ClearInput())
+    task.speaks(0.4, tone(0.4))
+    task.speaks(0.9)
+    assert told(task.understands("Stop.")) == ["turn", "user: Stop."]
+    assert told(task.sounds()) == ["reply", "sound"]
+
+
+def test_nothing_is_trusted_before_the_service_has_heard_what_it_is_to_be_about() -> None:
+    """On a slow line the answer to what was taken back comes when the next turn is over here."""
+    task = Task().ready()
+    task.line_s = 3.0
+    task.speaks(0.5, tone(0.5))
+    task.command(ClearInput())
+    task.speaks(1.0, tone(1.0))
+    task.speaks(1.5)
+    assert told(task.understands("Hm") + task.sounds() + task.ends()) == []
+    task.speaks(2.0)
+    assert told(task.understands("Stop.")) == ["turn", "user: Stop."]
+    assert told(task.sounds()) == ["reply", "sound"]
+
+
+def test_a_mark_that_never_comes_is_not_waited_for_for_ever() -> None:
+    task = Task().ready()
+    task.line_s = 100.0
+    task.speaks(0.5, tone(0.5))
+    task.command(ClearInput())
+    task.speaks(1.0, tone(1.0))
+    task.speaks(3.1)
+    assert told(task.understands("Stop.")) == ["turn", "user: Stop."]
+
+
+def test_a_pause_within_a_sentence_is_not_its_end() -> None:
+    """What comes then is of what was given up."""
+    task = Task().ready()
+    task.speaks(0.5, tone(0.5))
+    task.command(ClearInput())
+    for _ in range(2):
+        task.speaks(0.7, tone(0.7))
+        task.speaks(0.2)
+    assert told(task.understands("Hm")) == []
+
+
 def test_a_loud_room_in_which_pauses_cannot_be_told_is_answered() -> None:
     task = Task().ready()
     task.speaks(2.0, tone(2.0))

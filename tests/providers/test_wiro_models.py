@@ -79,6 +79,25 @@ def test_a_model_of_elevenlabs_with_everything_set() -> None:
     assert (told["optimize_streaming_latency"], told["server_tools"]) == ("0", "[]")
 
 
+def test_numbers_that_may_be_0_are_told_and_the_model_may_be_allowed_to_hang_up() -> None:
+    options = {"stability": 0.0, "similarity_boost": 0.0, "end_call": True}
+    told = parameters("elevenlabs/x", options=options)
+    assert (told["stability"], told["similarity_boost"], told["end_call"]) == (0.0, 0.0, "1")
+
+
+@pytest.mark.parametrize(
+    ("model", "tells"),
+    [("openai/gpt-realtime", True), ("elevenlabs/x", True), ("nvidia/PersonaPlex-Realtime", False)],
+)
+def test_the_ends_of_replies_are_told_by_models_that_mark_them(model: str, tells: bool) -> None:
+    assert Wiro(SessionSpec(url="", model=model)).capabilities.tells_ends is tells
+
+
+def test_an_answer_in_which_a_tool_of_the_models_own_is_asked_may_have_several_ends() -> None:
+    spec = SessionSpec(url="", model="elevenlabs/x", options={"server_tools": "[{}]"})
+    assert not Wiro(spec).capabilities.tells_ends
+
+
 def test_personaplex() -> None:
     assert parameters("nvidia/PersonaPlex-Realtime") == {"prompt": "Be brief.", "voice": "NATF0"}
     options = {"text_temperature": 0.7, "topk_audio": 250, "topk_text": 25, "seed": 0}

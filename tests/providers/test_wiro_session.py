@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from device.commands import AppendAudio
-from device.events import ErrorKind, LinkOpened, ServiceTrouble, UsageReported
-from device.providers.base import Connect, HttpRequest, Note, Said, SendFrame
+from device.events import ErrorKind, LinkOpened, ServiceTrouble, SessionOpening, UsageReported
+from device.providers.base import Connect, Disconnect, Emit, HttpRequest, Note, Said, SendFrame
+from device.providers.machine import MALFORMED_LIMIT
 from device.providers.wiro import SOCKET_URL
 from tests.providers.wiro_driver import (
     KEY,
@@ -133,8 +134,9 @@ def test_a_session_that_queues_is_waited_for_as_long_as_it_makes_progress() -> N
     task.runs()
     for kind in ("task_queue", "task_accept", "task_preprocess_start", "task_assign"):
         assert task.wait(50.0) == []
-        assert task.says(kind) == []
+        assert task.says(kind) == [Emit(SessionOpening(15.0))]
     assert task.says("task_stream_ready")
+    assert task.says("task_start") == []  # it has begun long ago
     stuck = Task()
     stuck.runs()
     stuck.says("task_queue")
@@ -181,6 +183,45 @@ def test_the_farewell_waits_for_the_end_of_the_task_and_hears_the_last_cost() ->
     assert task.says("task_end", pexit="0") == []
     assert task.sounds() == []
     assert ending(task.says("task_postprocess_end")).kind is None
+
+
+def requests(outputs: list[Any]) -> list[tuple[str, Any]]:
+    found = [o for o in outputs if isinstance(o, HttpRequest)]
+    return [(o.url.partition("/v1/")[2], json.loads(o.body)) for o in found]
+
+
+ENDS_IT = [
+    ("Task/Cancel", {"taskid": "7"}),
+    ("Task/Kill", {"socketaccesstoken": TOKEN}),
+]
+
+
+def test_a_run_that_is_not_wanted_any_more_is_ended_when_its_token_comes() -> None:
+    task = Task()
+    task.take(task.codec.start(task.now))
+    assert task.codec.finish("not needed", task.now) == []
+    assert task.codec.finish("not needed", task.now) == []
+    good = {"result": True, "errors": [], "taskid": "7", "socketaccesstoken": TOKEN}
+    outputs = task.answered(good)
+    assert requests(outputs) == ENDS_IT
+    assert ending(outputs).kind is None and outputs[-1] is ending(outputs)
+    assert task.codec.http_answered("Task/Kill", 200, b"{}", task.now) == []
+    refused = Task()
+    refused.take(refused.codec.start(refused.now))
+    refused.codec.finish("not needed", refused.now)
+    outputs = refused.answered({"result": False, "errors": []})
+    assert requests(outputs) == [] and ending(outputs)
+
+
+def test_a_run_whose_socket_does_not_come_up_is_ended() -> None:
+    for leave in ("finish", "refused"):
+        task = Task()
+        task.take(task.codec.start(task.now))
+        task.answered({"result": True, "taskid": "7", "socketaccesstoken": TOKEN})
+        codec, now = task.codec, task.now
+        outputs = codec.finish("x", now) if leave == "finish" else codec.refused(503, b"", now)
+        assert requests(outputs) == ENDS_IT
+        assert outputs[-1] is ending(outputs)
 
 
 def test_who_leaves_the_queue_says_so() -> None:
@@ -234,6 +275,16 @@ def test_what_was_said_before_stands_at_the_end_of_the_instructions() -> None:
     assert body["system_instructions"] == (
         "Be brief.\n\nThe conversation so far:\nUser: What is a newt?\nYou: An amphibian."
     )
+
+
+def test_malformed_messages_end_a_session_when_they_come_in_a_flood() -> None:
+    task = Task().ready()
+    for _ in range(3 * MALFORMED_LIMIT):
+        task.wait(30.0)
+        assert not [o for o in task.raw("{") if isinstance(o, Disconnect)]
+    for _ in range(MALFORMED_LIMIT - 2):
+        assert not [o for o in task.raw("{") if isinstance(o, Disconnect)]
+    assert ending(task.raw("{") + task.raw("{")).kind is ErrorKind.PROTOCOL
 
 
 def test_the_token_appears_in_no_text_that_may_be_shown() -> None:

@@ -166,14 +166,60 @@ def test_a_late_transcript_does_not_end_the_turn_that_is_being_said() -> None:
     assert told(task.understands("Stop it.")) == ["turn", "user: Stop it."]
 
 
-def test_a_second_answer_to_a_turn_that_was_cleared_is_not_told() -> None:
-    """The service took what it heard behind the turn for another one."""
-    task, _ = answering()
+def test_a_second_answer_is_not_told_where_somebody_spoke_on_behind_the_turn() -> None:
+    """The service took what it heard behind the turn, and was taken back, for another one."""
+    task = asked()
+    task.speaks(0.5, tone(0.5))
+    task.understands("What is a newt?")
+    assert set(sent_pcm(task.command(ClearInput()))) == {0}  # those words are over
+    task.sounds()
     task.words("An amphibian.")
     task.ends()
+    task.wait(2.0)
     outputs = task.sounds()
     assert told(outputs) == []
     assert texts(outputs) == [INTERRUPT]
+
+
+def test_what_comes_behind_an_answer_is_told_where_nothing_was_given_up() -> None:
+    task, _ = answering()
+    task.words("One moment.")
+    task.ends()
+    task.wait(3.0)
+    outputs = task.sounds()
+    assert told(outputs) == ["reply", "sound"]
+    assert texts(outputs) == []
+
+
+# --- a reply whose end does not come ---------------------------------------------------------
+
+
+def test_a_reply_whose_end_does_not_come_ends_before_the_core_gives_it_up() -> None:
+    task, _ = answering()
+    task.words("An amphibian.")
+    task.wait(5.0)
+    assert told(task.sounds()) == ["sound"]
+    assert told(task.wait(9.9)) == []
+    assert told(task.wait(0.2)) == ["says: An amphibian.", "completed"]
+
+
+def test_the_turn_that_is_taken_ends_a_reply_whose_end_did_not_come() -> None:
+    task, _ = answering()
+    task.asks()
+    assert told(task.understands("And a toad?")) == ["completed", "turn", "user: And a toad?"]
+    assert told(task.sounds()) == ["reply", "sound"]
+    task.command(ClearInput())
+    task.speaks(1.0, tone(1.0))
+    task.speaks(0.8)
+    assert told(task.sounds()) == ["completed", "turn", "reply", "sound"]
+
+
+def test_sound_of_a_reply_that_is_spoken_over_is_its_own() -> None:
+    task, _ = answering()
+    task.speaks(0.5, tone(0.5))
+    assert told(task.sounds()) == ["sound"]
+    task.speaks(0.6)
+    assert told(task.sounds()) == ["sound"]
 
 
 def test_what_the_service_says_unasked_much_later_is_a_reply_to_no_turn() -> None:

@@ -45,16 +45,22 @@ def tone(seconds: float, level: int = 8000) -> bytes:
 
 
 class Talker:
-    """Collects everything a codec puts out; time passes as audio is appended."""
+    """Collects everything a codec puts out; time passes as audio is appended. ``line_s``: what is
+    asked about what was given up is answered so much later."""
 
-    def __init__(self, codec: Talk, prefix: str) -> None:
+    def __init__(self, codec: Talk, prefix: str, line_s: float = 0.1) -> None:
         self.codec = codec
         self.prefix = prefix
         self.now = 100.0
         self.outputs: list[Output] = []
+        self.line_s = line_s
+        self._marks: list[tuple[float, str]] = []
 
     def take(self, outputs: Sequence[Output]) -> list[Output]:
         self.outputs += outputs
+        for output in outputs:
+            if isinstance(output, AskFence) and output.token.startswith("gone_"):
+                self._marks.append((self.now + self.line_s, output.token))
         return list(outputs)
 
     def says(self, kind: str, **fields: Any) -> list[Output]:
@@ -75,13 +81,22 @@ class Talker:
         until = self.now + seconds
         outputs: list[Output] = []
         for _ in range(10_000):
-            due = self.codec.deadline
-            if due is None or due > until:
+            due = min([until, *(at for at, _ in self._marks)])
+            if self.codec.deadline is not None:
+                due = min(due, self.codec.deadline)
+            if due == until and until != self.codec.deadline:
                 break
             self.now = max(self.now, due)
-            outputs += self.take(self.codec.timeout(self.now))
+            outputs += self._come_due()
         self.now = until
         return outputs
+
+    def _come_due(self) -> list[Output]:
+        for at, fence in [*self._marks]:
+            if at <= self.now:
+                self._marks.remove((at, fence))
+                assert self.codec.fence_passed(fence, self.now) == []
+        return self.take(self.codec.timeout(self.now))
 
     def speaks(self, seconds: float, pcm: bytes = b"") -> list[Output]:
         """The person, at real time; silence where ``pcm`` is not given."""

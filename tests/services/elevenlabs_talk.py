@@ -14,6 +14,7 @@ from device.events import (
     ReplyAudio,
     ReplyDone,
     ReplyTranscript,
+    SessionOpening,
     TurnCommitted,
     UserTranscript,
 )
@@ -90,8 +91,8 @@ def sound_of(rig: Rig, reply_id: str) -> float:
 
 
 def order(rig: Rig) -> list[str]:
-    """The kinds of the events, each run of sound as one."""
-    kinds = [type(e).__name__ for e in rig.events]
+    """The kinds of the events since the session opened, each run of sound as one."""
+    kinds = [type(e).__name__ for e in rig.events if not isinstance(e, SessionOpening)]
     return [k for at, k in enumerate(kinds) if not at or (k, kinds[at - 1]) != ("ReplyAudio",) * 2]
 
 

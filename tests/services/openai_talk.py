@@ -94,7 +94,8 @@ async def talking(
     service = StandIn(lambda: brain, dialect=name, **{"key": KEY, **options})
     service.pace = pace
     wanted: dict[str, Any] = {
-        "transcription_model": "gpt-transcribe",
+        # On Azure it is the name of a deployment, which only the owner knows.
+        "transcription_model": "whisper-1" if name == "azure" else "gpt-transcribe",
         "tools": (TOOL,),
         "device_ends_turn": device_ends_turn,
         "vad_silence_ms": 400,

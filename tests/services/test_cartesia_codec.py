@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,8 +21,8 @@ from device.events import (
     TurnCommitted,
 )
 from device.providers.cartesia import CartesiaLine
-from device.simulator.services.brain import Answer, ScriptedBrain, reply
-from device.simulator.services.cartesia import CartesiaStandIn
+from device.simulator.services.brain import Answer, Call, ScriptedBrain, reply
+from device.simulator.services.cartesia import KEY_VERSION, CartesiaStandIn
 from device.simulator.services.plain_agent import Pace
 from tests.link.rig import run
 from tests.services.duplex_talk import KEY, Talk, loud_ms
@@ -29,6 +30,7 @@ from tests.services.duplex_talk import KEY, Talk, loud_ms
 RATE_HZ = 16_000
 OPTIONS = {"agent_id": "agent-1", "rate_hz": RATE_HZ}
 HELLO = reply("Hello, I am here.", heard="good morning", seconds=0.6)
+LOOKS = reply("Let me look.", heard="will it rain", seconds=0.4)
 STORY = reply("This goes on for quite a while.", heard="tell me a story", seconds=6.0)
 REAL = Pace(speed=1.0, late_pieces=3)
 
@@ -116,6 +118,24 @@ def test_an_abandoned_turn_is_not_answered_and_the_next_one_is() -> None:
     converse(service(HELLO, pace=REAL), conversation)
 
 
+@pytest.mark.parametrize(("work_s", "replies"), [(1.0, 1), (2.6, 2)])
+def test_what_is_said_behind_a_function_of_the_services_goes_on_or_is_unasked(
+    work_s: float, replies: int
+) -> None:
+    looks = replace(LOOKS, calls=(Call("weather"),))
+
+    async def conversation(talk: Talk) -> None:
+        await talk.is_answered()
+        done = await talk.is_done(f"reply_{replies}")
+        assert done.status == "completed"
+        assert len(talk.of(ReplyStarted)) == replies
+        assert len(talk.of(TurnCommitted)) == 1
+        whole = b"".join(e.pcm for e in talk.of(ReplyAudio))
+        assert 940 <= loud_ms(whole, 24_000) <= 1080
+
+    converse(service(looks, HELLO, pace=Pace(speed=1.0, work_s=work_s)), conversation)
+
+
 def test_a_greeting_does_not_take_the_first_turn() -> None:
     async def conversation(talk: Talk) -> None:
         await talk.is_done("reply_1")
@@ -164,6 +184,32 @@ def test_a_wrong_key_and_a_wrong_agent_are_told_apart() -> None:
                 assert failed.kind is kind
                 assert KEY not in failed.detail
                 await talk.link.stop()
+
+    run(test)
+
+
+def test_an_api_key_opens_a_call_at_the_newer_address() -> None:
+    async def test() -> None:
+        options = {**OPTIONS, "api_version": KEY_VERSION}
+        async with service(HELLO, api_key=KEY, newer=True) as stand_in:
+            talk = Talk(stand_in, CartesiaLine, options=options)
+            talk.url = stand_in.origin  # the codec finds the path
+            await talk.open()
+            await spoken_turn(talk)
+            await talk.link.stop()
+
+    run(test)
+
+
+def test_an_api_key_at_the_older_address_is_told_what_it_wants() -> None:
+    async def test() -> None:
+        stand_in = CartesiaStandIn(lambda: ScriptedBrain(HELLO), key="a token", api_key=KEY)
+        async with stand_in:
+            talk = Talk(stand_in, CartesiaLine, options=OPTIONS)
+            failed = await talk.fails()
+            assert failed.kind is ErrorKind.KEY
+            assert f'api_version = "{KEY_VERSION}"' in failed.detail
+            await talk.link.stop()
 
     run(test)
 

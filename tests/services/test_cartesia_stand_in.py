@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from device.simulator.services.brain import Answer, Call, ScriptedBrain, reply, tone
-from device.simulator.services.cartesia import VERSION, CartesiaStandIn
+from device.simulator.services.cartesia import KEY_VERSION, VERSION, CartesiaStandIn
 from device.simulator.services.line import Trouble
 from device.simulator.services.plain_agent import Pace
 from device.simulator.services.stand_in import HttpAnswer
@@ -144,6 +144,28 @@ def test_a_wrong_token_no_version_and_an_unknown_agent_are_refused() -> None:
         assert refusal.value.response.status_code == 404
 
     run(act)
+
+
+@pytest.mark.parametrize("access", ["key", "token in the query", "bearer token"])
+def test_the_newer_address_takes_an_api_key_or_a_token_in_the_query(access: str) -> None:
+    async def act(service: CartesiaStandIn) -> None:
+        headers, query = {"Cartesia-Version": KEY_VERSION}, ""
+        if access == "key":
+            headers["X-API-Key"] = service.api_key
+        elif access == "bearer token":
+            headers["Authorization"] = f"Bearer {service.key}"
+        else:
+            query = f"?access_token={service.key}"
+        opening = connect(f"{service.url}{query}", additional_headers=headers, proxy=None)
+        if access == "bearer token":
+            with pytest.raises(InvalidStatus):
+                await opening
+            return
+        async with opening as socket:
+            await Client(socket).send(event="start", config={"input_format": "pcm_16000"})
+            assert json.loads(await socket.recv())["event"] == "ack"
+
+    run(act, newer=True)
 
 
 @pytest.mark.parametrize("granted", [True, False])

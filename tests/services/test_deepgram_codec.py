@@ -73,13 +73,13 @@ async def everything(talk: Talk) -> None:
     await talk.until(ReplyStarted, 4)
     talk.send(CancelReply(talk.replies()[-1].reply_id), TruncateReply("reply_4", 20))
     await talk.done(4)
-    talk.send(RequestReply('Say exactly this, and nothing else: "Good bye."'))
+    talk.send(RequestReply(words="Good bye."))
     await talk.done(5)
     talk.sound(TIME.spoken())
     await asyncio.sleep(0.1)
     talk.send(AbandonTurn())
     await asyncio.sleep(0.1)
-    talk.send(RequestReply("Hello again."))
+    talk.send(RequestReply(words="Hello again."))
     await talk.done(6)
     talk.say(RAIN)
     await talk.done(7)
@@ -89,7 +89,7 @@ def test_a_phrase_over_a_reply_that_was_cut_is_heard_whole_and_alone() -> None:
     async def act(talk: Talk) -> None:
         talk.say(STORY)
         await talk.until(ReplyAudio)
-        talk.send(CancelReply("reply_1"), RequestReply("Good bye."))
+        talk.send(CancelReply("reply_1"), RequestReply(words="Good bye."))
         reply = await talk.done(2)
         assert reply.status == "completed"
         assert reply.whole == "Good bye."
@@ -129,6 +129,19 @@ def test_a_service_that_does_not_say_that_it_thinks_is_understood_too() -> None:
         await is_answered(talk, RAIN, 2)
 
     converse(act, manner=Manner(thinks=False))
+
+
+@pytest.mark.parametrize("by_device", [True, False])
+def test_a_function_is_run_though_the_word_before_it_is_over(by_device: bool) -> None:
+    async def act(talk: Talk) -> None:
+        talk.say(CLOCK)
+        called = await talk.until(ToolCalled)
+        assert called.reply_id == "reply_2"
+        assert (await talk.done(1)).whole == "Let me see."
+        assert (await talk.done(3)).status == "completed"
+        assert [r.status for r in talk.replies()] == ["completed"] * 3
+
+    converse(act, by_device=by_device, manner=Manner(filler="Let me see."))
 
 
 @pytest.mark.parametrize("by_device", [True, False])

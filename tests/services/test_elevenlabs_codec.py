@@ -15,12 +15,13 @@ from device.events import (
     ReplyInterrupted,
     ReplyStarted,
     ReplyTranscript,
+    ServiceWorking,
     ToolCalled,
     TurnCommitted,
     UserTranscript,
 )
 from device.providers.base import Said
-from device.simulator.services.brain import Answer, Call, ScriptedBrain
+from device.simulator.services.brain import Answer, Call, ScriptedBrain, reply
 from device.simulator.services.elevenlabs import ElevenLabs as Service
 from device.simulator.services.line import Trouble
 from tests.judges.elevenlabs_types import check_frames
@@ -35,6 +36,7 @@ from tests.services.elevenlabs_talk import (
     SPEECH,
     ask,
     held,
+    order,
     service,
     sound_of,
     two_turns,
@@ -116,6 +118,39 @@ def test_two_tools_at_once_and_one_that_is_not_known() -> None:
     assert brain.turns[1] == ('{"number": 1}', '{"number": 2}', "there is no such tool here")
 
 
+LOOKS = reply("Let me look that up.", heard="count", seconds=0.3)
+
+
+@pytest.mark.parametrize("kind", ["server_tools", "mcp_tools"])
+def test_what_the_agent_says_before_and_behind_a_tool_of_its_own_is_one_reply(kind: str) -> None:
+    async def scenario(rig: Rig, _: Service) -> None:
+        await ask(rig)
+        await rig.until(ServiceWorking)
+        await rig.until(ReplyDone)
+        assert [e.text for e in rig.of(ReplyTranscript)] == ["Let me look that up.", "It is noon."]
+        assert sound_of(rig, "reply_1") == pytest.approx(0.8, abs=0.002)
+
+    agent = replace(QUICK, mcp_approval=False, work_s=1.5, **{kind: {"get_time": "noon"}})
+    held(service(replace(LOOKS, calls=CALL.calls), NOON, agent=agent), scenario)
+
+
+def test_a_word_that_fills_the_agents_pause_is_not_its_answer() -> None:
+    class Slow(ScriptedBrain):
+        async def spoken(self, pcm: bytes, rate_hz: int) -> Answer:
+            await asyncio.sleep(1.5)
+            return await super().spoken(pcm, rate_hz)
+
+    async def scenario(rig: Rig, _: Service) -> None:
+        await ask(rig)
+        await rig.until(ReplyDone)
+        assert [e.text for e in rig.of(ReplyTranscript)] == ["Hmm.", "It is noon."]
+        assert len(rig.of(ReplyStarted)) == 1, order(rig)
+
+    brain = Slow(NOON)
+    agent = replace(QUICK, soft_timeout_s=0.1, soft_timeout_message="Hmm.")
+    held(Service(lambda: brain, agent, key=KEY), scenario, override_first_message=True)
+
+
 def test_what_is_late_of_a_cut_reply_is_not_heard_and_all_of_the_next_one_is() -> None:
     capture = held(service(LONG, RAIN), cut)
     assert "user_activity" in [f.get("type") for f in capture.of("client")]
@@ -131,7 +166,7 @@ def test_a_cut_after_which_nothing_is_said_silences_the_rest_of_it() -> None:
         await rig.until(ReplyDone)
         heard = sound_of(rig, "reply_1")
         await asyncio.sleep(1.0)  # the rest comes within 0.8 s
-        assert len(rig.of(ReplyStarted)) == 1
+        assert len(rig.of(ReplyStarted)) == 1, order(rig)
         await ask(rig, 2)
         await rig.until(ReplyDone, 2)
         assert sound_of(rig, "reply_1") == heard
@@ -254,6 +289,11 @@ def test_every_frame_that_is_sent_is_of_the_official_types() -> None:
         "user_id": "kitchen",
         **dict.fromkeys(("override_prompt", "override_voice"), True),
         **dict.fromkeys(("override_language", "override_first_message"), True),
+        **dict.fromkeys(("stability", "similarity_boost", "speed"), 0.9),
+        "llm": "gpt-4o-mini",
+        "keywords": ("Ada",),
+        "override_events": True,
+        "dynamic_variables": ("room: kitchen",),
     }
     told = {"history": (Said("user", "I am Ada."),)}
 

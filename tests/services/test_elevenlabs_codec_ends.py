@@ -45,6 +45,20 @@ def test_a_private_agent_is_reached_by_a_signed_address() -> None:
     assert KEY not in str(request["headers"])
 
 
+def test_all_that_can_be_overridden_and_the_variables_are_what_the_agent_takes() -> None:
+    agent = replace(QUICK, variables=frozenset({"room"}), client_events=frozenset())
+    wanted: dict[str, Any] = {
+        "llm": "gpt-5.5",
+        "keywords": ("Parlor",),
+        "stability": 0.4,
+        "similarity_boost": 0.5,
+        "speed": 1.1,
+        "override_events": True,
+        "dynamic_variables": ("room: kitchen",),
+    }
+    held(service(NOON, RAIN, agent=agent), two_turns, **wanted)
+
+
 async def fails(rig: Rig, _: Service) -> None:
     await rig.until(LinkFailed)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from device.simulator.services.brain import Answer, Call, ScriptedBrain, reply
@@ -70,6 +72,21 @@ def test_a_tool_of_the_service_is_only_told_of() -> None:
 
     talk(service(brain=brain, agent=agent), act)
     assert brain.turns[1] == ("noon",)
+
+
+def test_what_is_said_before_a_tool_is_heard_before_it_is_asked() -> None:
+    before = reply("Let me look.", heard="what time is it", seconds=0.2)
+    brain = ScriptedBrain(replace(before, calls=CALL.calls), reply("It is noon."))
+    agent = Agent(server_tools={"get_time": "noon"}, work_s=0.1)
+
+    async def act(client: Client) -> None:
+        await client.say(turn())
+        kinds = [one["type"] for one in await client.until("agent_tool_response")]
+        assert kinds.index("agent_response") < kinds.index("audio")
+        assert kinds.index("audio") < kinds.index("agent_tool_request")
+        assert (await client.expect("agent_response"))["agent_response"] == "It is noon."
+
+    talk(service(brain=brain, agent=agent), act)
 
 
 @pytest.mark.parametrize("approved", [True, False])

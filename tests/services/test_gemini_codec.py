@@ -76,6 +76,13 @@ async def _spoken(stand_in: GeminiStandIn) -> None:
         assert (await person.rig.until(LinkClosed)).kind is None
 
 
+async def _on_vertex(stand_in: GeminiStandIn) -> None:
+    model = "projects/p/locations/l/publishers/google/models/gemini-3.8-live"
+    async with talking(stand_in, **MANUAL, model=model) as person:
+        person.asks()
+        assert person.heard(await person.answered()) == ANSWER.pcm
+
+
 async def _by_service(stand_in: GeminiStandIn) -> None:
     async with talking(stand_in, **SPEC) as person:
         for count in (1, 2):
@@ -112,7 +119,9 @@ async def _tools(stand_in: GeminiStandIn) -> None:
         assert brain.turns[1] == ('{"time": "nine"}', '"today"')
 
 
-def _cut(spec: dict[str, Any]) -> Scenario:
+def _cut(spec: dict[str, Any], *, at_once: bool = False) -> Scenario:
+    """``at_once``: the next turn is over before the service can have heard of the cut."""
+
     async def cut(stand_in: GeminiStandIn) -> None:
         async with talking(stand_in, **spec) as person:
             person.says(silence_s=1.0)
@@ -122,7 +131,8 @@ def _cut(spec: dict[str, Any]) -> Scenario:
             person.rig.link.send(CancelReply(begun.reply_id))
             assert await person.answered() == begun.reply_id
             at_cut = person.heard(begun.reply_id)
-            await asyncio.sleep(0.25)  # what is said now must not be heard
+            if not at_once:
+                await asyncio.sleep(0.25)  # what is said now must not be heard
             person.says(silence_s=1.0)
             person.rig.link.send(CommitTurn())
             name = await person.answered(2)
@@ -208,12 +218,21 @@ SCENARIOS: dict[str, tuple[Callable[[], GeminiStandIn], Scenario]] = {
     "a spoken turn": (lambda: made(ANSWER), _spoken),
     "in text frames, with plain transcripts": (lambda: made(ANSWER, manner=PLAIN), _spoken),
     "several fields in a message": (lambda: made(ANSWER, manner=RICH), _spoken),
+    "on Vertex": (lambda: made(ANSWER, vertex=True), _on_vertex),
     "the service ends the turns": (lambda: made(ANSWER), _by_service),
     "it does not say when": (lambda: made(ANSWER, manner=PLAIN), _by_service),
     "nobody sends silence": (lambda: made(ANSWER), _pause),
     "tools": (lambda: made(ASKS, ANSWER), _tools),
     "a cut": (lambda: made(LONG, ANSWER, manner=LATE), _cut(MANUAL)),
     "a cut, the service ends turns": (lambda: made(LONG, ANSWER, manner=LATE), _cut(SPEC)),
+    "a cut, several fields in a message": (
+        lambda: made(LONG, ANSWER, manner=dataclasses.replace(LATE, combined=True)),
+        _cut(MANUAL),
+    ),
+    "a cut, and the next turn at once": (
+        lambda: made(LONG, ANSWER, manner=dataclasses.replace(LATE, combined=True)),
+        _cut(MANUAL, at_once=True),
+    ),
     "a turn given up": (
         lambda: made(ANSWER, manner=LATE),
         _abandoned(MANUAL, committed=False),

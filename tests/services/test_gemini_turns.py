@@ -286,15 +286,17 @@ def test_a_reply_that_is_still_being_played_can_be_interrupted_too() -> None:
     run(talk())
 
 
-def test_audio_of_a_cut_reply_may_still_be_on_its_way() -> None:
+@pytest.mark.parametrize("combined", [False, True])
+def test_audio_of_a_cut_reply_may_still_be_on_its_way(combined: bool) -> None:
     async def talk() -> None:
-        manner = dataclasses.replace(SLOW, late_pieces=2)
+        manner = dataclasses.replace(SLOW, late_pieces=2, combined=combined)
         async with serving(LONG, manner=manner) as stand_in, talking(stand_in) as client:
             await client.realtime(text="tell me")
             await client.until("serverContent", "modelTurn")
             await client.say(200)
-            await client.until("serverContent", "interrupted")
-            assert len(sound(await client.turn())) == 2 * 4800
+            cut = (await client.until("serverContent", "interrupted"))[-1:]
+            assert bool(sound(cut)) is combined
+            assert len(sound([*cut, *await client.turn()])) == 2 * 4800
 
     run(talk())
 

@@ -18,6 +18,7 @@ from device.events import (
     ReplyDone,
     ReplyStarted,
     ServiceTrouble,
+    ServiceWorking,
     SessionExpiring,
 )
 from device.providers.base import Said
@@ -90,6 +91,26 @@ def test_a_tool_server_is_asked_and_what_follows_is_the_same_reply(
     run(test)
 
 
+def test_a_tool_server_that_takes_its_time_is_told_of_until_it_answers() -> None:
+    async def test() -> None:
+        def ponders(_called: str, _arguments: object) -> str:
+            time.sleep(1.2)  # longer than a reply is waited for
+            return "done"
+
+        server = McpServer((("lights", "the lights", {"type": "object"}),), run=ponders)
+        spec = {"options": {"mcp_servers": (HOME,)}, "reply_timeout_s": 0.6}
+        mcp = McpServers({"home": server})
+        async with talking(LIGHTS, SHORT, spec=spec, mcp=mcp) as talk:
+            await asyncio.sleep(0.1)
+            await talk.turn()
+            assert (await talk.until(ReplyDone)).status == "completed"
+            assert len(talk.of(ServiceWorking)) >= 3
+            assert talk.said() == [SHORT.words]
+            assert talk.of(ServiceTrouble) == []
+
+    run(test)
+
+
 def test_a_call_that_is_not_allowed_is_refused_and_the_model_says_what_it_makes_of_it() -> None:
     async def test() -> None:
         asked: list[str] = []
@@ -149,9 +170,12 @@ def test_a_key_that_is_not_accepted(name: str) -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["openai", "azure"])
-def test_a_service_that_lets_nobody_in(name: str, connect: str, kind: ErrorKind) -> None:
+@pytest.mark.parametrize("early", [False, True], ids=["after", "in the hand-shake"])
+def test_a_service_that_lets_nobody_in(
+    name: str, connect: str, kind: ErrorKind, early: bool
+) -> None:
     async def test() -> None:
-        faults = Faults(connect=connect, early=False)
+        faults = Faults(connect=connect, early=early)
         async with talking(name=name, faults=faults, wait=False) as talk:
             assert (await talk.fails()).kind is kind
 

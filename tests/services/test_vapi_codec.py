@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from device.events import (
     UserTranscript,
 )
 from device.providers.vapi import Vapi
-from device.simulator.services.brain import Answer, ScriptedBrain, reply
+from device.simulator.services.brain import Answer, Call, ScriptedBrain, reply
 from device.simulator.services.plain_agent import Pace
 from device.simulator.services.stand_in import HttpAnswer
 from device.simulator.services.vapi import NAMES, VapiStandIn
@@ -30,6 +31,7 @@ from tests.services.duplex_talk import KEY, Talk, loud_ms
 
 OPTIONS = {"assistant_id": "assistant-1", "rate_hz": 16_000}
 HELLO = reply("Hello, I am here.", heard="good morning", seconds=0.6)
+LOOKS = reply("Let me look.", heard="will it rain", seconds=0.4)
 STORY = reply("This goes on for quite a while.", heard="tell me a story", seconds=6.0)
 REAL = Pace(speed=1.0, late_pieces=3)
 OTHER_NAMES = {name: f"{name}-renamed" for name in NAMES}
@@ -125,6 +127,24 @@ def test_an_abandoned_turn_is_not_answered_and_the_next_one_is() -> None:
         assert (await spoken_turn(talk)).reply_id == "reply_1"
 
     converse(service(HELLO, pace=REAL), conversation)
+
+
+@pytest.mark.parametrize(("work_s", "replies"), [(1.0, 1), (2.6, 2)])
+def test_what_is_said_behind_a_function_of_the_services_goes_on_or_is_unasked(
+    work_s: float, replies: int
+) -> None:
+    looks = replace(LOOKS, calls=(Call("weather"),))
+
+    async def conversation(talk: Talk) -> None:
+        await talk.is_answered()
+        done = await talk.is_done(f"reply_{replies}")
+        assert done.status == "completed"
+        assert len(talk.of(ReplyStarted)) == replies
+        assert len(talk.of(TurnCommitted)) == 1
+        whole = b"".join(e.pcm for e in talk.of(ReplyAudio))
+        assert 940 <= loud_ms(whole, 24_000) <= 1080
+
+    converse(service(looks, HELLO, pace=Pace(speed=1.0, work_s=work_s)), conversation)
 
 
 def test_a_greeting_does_not_take_the_first_turn() -> None:

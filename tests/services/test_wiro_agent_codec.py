@@ -18,6 +18,7 @@ from device.events import (
     ReplyStarted,
     TurnCommitted,
 )
+from device.simulator.services.stand_in import HttpAnswer
 from device.simulator.services.wiro_agent_session import AgentManners
 from tests.link.rig import KEY, run, wait_until
 from tests.services.wiro_link import (
@@ -48,6 +49,19 @@ def test_turns_with_an_agent(name: str) -> None:
             assert [len(talk.pcm(r)) for r in (first, second)] == [28800, 48000]
             assert talk.said() == ["Hello, I am here.", "A newt is an amphibian."]
             assert talk.heard()[-1] == "what is a newt"
+
+    run(test)
+
+
+def test_an_answer_that_goes_on_after_a_tool_was_asked_is_told_in_two_replies() -> None:
+    async def test() -> None:
+        async with agent(NEWT, manners=AgentManners(halt_s=2.5)) as (talk, service):
+            await talk.exchange()
+            second = (await talk.until(ReplyDone, 2)).reply_id
+            assert len(talk.of(TurnCommitted)) == 1
+            assert len(talk.pcm(second)) == 2 * 9600
+            assert talk.said() == ["A newt is an amphibian."]
+            assert not any(is_kind(frame, "interrupt") for frame in service.received())
 
     run(test)
 
@@ -125,6 +139,16 @@ def test_an_agent_that_is_not_there_or_not_active() -> None:
         ):
             async with agent(wait=False, agents=agents) as (talk, _):
                 assert (await talk.until(LinkFailed)).kind is kind
+
+    run(test)
+
+
+def test_a_session_that_is_never_connected_is_cancelled_at_wiro() -> None:
+    async def test() -> None:
+        async with agent(wait=False) as (talk, service):
+            service.refuse = lambda _request: HttpAnswer(503, {})  # type: ignore[method-assign]
+            assert (await talk.until(LinkFailed)).kind is ErrorKind.SERVICE
+            assert service.tickets[0].state == "cancelled"
 
     run(test)
 

@@ -12,6 +12,7 @@ from device.events import (
     LinkOpened,
     ReplyDone,
     ReplyStarted,
+    SessionOpening,
     TurnCommitted,
     UsageReported,
 )
@@ -78,6 +79,18 @@ def test_each_family_of_models_is_run_and_answers(model: str, more: dict[str, An
     run(test)
 
 
+def test_the_tokens_of_the_provider_behind_the_model_are_told_with_the_price() -> None:
+    async def test() -> None:
+        async with task() as (talk, _):
+            await talk.exchange()
+            used = await talk.until(UsageReported)
+            assert used.cost_usd
+            assert 8 <= used.audio_in <= 30 and used.audio_out == 12  # 0.6 s were spoken
+            assert used.text_in == 2 and used.text_out == 4
+
+    run(test)
+
+
 def test_a_first_message_is_a_reply_to_no_turn_and_costs_the_turn_nothing() -> None:
     async def test() -> None:
         spec = {"model": ELEVENLABS, "voice": "v", "options": {"first_message": "Good day!"}}
@@ -107,6 +120,8 @@ def test_words_said_while_the_task_queues_are_answered() -> None:
     async def test() -> None:
         async with task(wait=False, manners=Manners(ready_after_s=0.5)) as (talk, _):
             talk.says()
+            assert (await talk.until(SessionOpening)).within_s > 10
+            assert talk.of(LinkOpened) == []
             await talk.until(LinkOpened)
             await talk.until(TurnCommitted)
             await talk.until(ReplyDone)

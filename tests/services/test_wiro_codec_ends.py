@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from device.events import (
@@ -14,6 +19,7 @@ from device.events import (
 )
 from device.providers.base import Said
 from device.simulator.services.line import Trouble
+from device.simulator.services.stand_in import HttpAnswer
 from device.simulator.services.wiro_account import Code
 from device.simulator.services.wiro_manners import Manners
 from tests.link.rig import KEY, run, wait_until
@@ -22,6 +28,9 @@ from tests.services.wiro_link import (
     last_of,
     task,
 )
+
+#: Nothing listens there.
+SOCKET = {"socket_url": "ws://127.0.0.1:1/v1"}
 
 # --- how it ends ---------------------------------------------------------------------------
 
@@ -37,6 +46,66 @@ def test_the_orderly_end_waits_for_the_task_and_frees_the_account() -> None:
             await talk.until(LinkOpened, 2)
 
     run(test)
+
+
+def test_what_the_last_reply_cost_is_told_behind_the_end_that_cut_it_short() -> None:
+    async def test() -> None:
+        async with task(LONG) as (talk, service):
+            await talk.begins()
+            talk.link.close("goodnight")
+            cost = await talk.until(UsageReported)
+            assert cost.cost_usd == pytest.approx(service.desk.tasks[0].cost_usd, abs=1e-5)
+            assert cost.service == "wiro"
+            assert type(talk.events[-2]) is LinkClosed and talk.events[-1] is cost
+
+    run(test)
+
+
+# --- a run that is not wanted -----------------------------------------------------------------
+
+
+def test_a_run_that_is_given_up_before_its_token_came_is_ended_at_wiro() -> None:
+    async def test() -> None:
+        async with task(wait=False, balance_usd=5.0) as (talk, service):
+            answer = service.answer_post
+            asked = threading.Event()
+
+            def late(path: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> HttpAnswer:
+                asked.set()
+                time.sleep(0.1 if path.startswith("/v1/Run/") else 0)
+                return answer(path, headers, body)
+
+            service.answer_post = late  # type: ignore[method-assign]
+            await wait_until(asked.is_set)
+            talk.link.close("not needed")
+            await wait_until(lambda: bool(service.desk.tasks) and service.desk.running == 0)
+            talk.link.open()
+            await talk.until(LinkOpened)  # the account may run one at a time
+            assert talk.of(LinkFailed) == []
+
+    run(test)
+
+
+def test_a_run_whose_socket_cannot_be_reached_is_ended_at_wiro() -> None:
+    async def test() -> None:
+        async with task(wait=False, balance_usd=5.0, spec={"options": SOCKET}) as (talk, service):
+            assert (await talk.until(LinkFailed)).kind is ErrorKind.NETWORK
+            assert service.desk.running == 0
+
+    run(test)
+
+
+def test_a_run_whose_socket_refuses_is_ended_at_wiro() -> None:
+    async def test() -> None:
+        async with task(wait=False, balance_usd=5.0) as (talk, service):
+            service.refuse = lambda _request: HttpAnswer(503, {})  # type: ignore[method-assign]
+            assert (await talk.until(LinkFailed)).kind is ErrorKind.SERVICE
+            assert service.desk.running == 0
+
+    run(test)
+
+
+# --- refusals ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

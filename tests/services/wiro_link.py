@@ -76,7 +76,7 @@ class Talk(Rig):
 @asynccontextmanager
 async def talk_with(service: StandIn, codec: Callable[[SessionSpec], Codec]) -> AsyncIterator[Talk]:
     async with service:
-        talk = Talk("http://127.0.0.1", codec=codec)
+        talk = Talk("http://127.0.0.1", codec=codec, service=lambda: "wiro")
         try:
             talk.link.open()
             yield talk

@@ -1,17 +1,19 @@
 """A loopback stand-in of Cartesia's Line agents, over their WebSocket.
 
-Modelled: access tokens and their making, the version header, agents by id, ``start`` first and
+Modelled: both addresses (the older with access tokens and their making, the newer below ``/v1``
+with API keys or a token in the query), the version header, agents by id, ``start`` first and
 ``ack``, audio both ways in base64, ``clear`` where the user interrupts, ``dtmf`` and ``custom``
 from the client, whatever else the agent sends (``extras``), the end by either side, the end
 after silence without even a WebSocket ping. There are no transcripts and no functions of the
 device's in this protocol; an agent calls its own.
 
-Not modelled: µ-law, the newer endpoint below ``/v1``, telephony.
+Not modelled: µ-law, telephony.
 
-Not documented, and assumed here: that the name of a message is its ``event``, that the agent's
-audio has the format of the user's, that a mistake closes the connection with code 1008 and no
-message (``close_code``), that ``clear`` also comes while sent audio would still be playing, and
-that nothing of the interrupted reply follows it (``pace``).
+Not documented, and assumed here: that both addresses speak the same messages, that the name of a
+message is its ``event``, that the agent's audio has the format of the user's, that a mistake
+closes the connection with code 1008 and no message (``close_code``), that ``clear`` also comes
+while sent audio would still be playing, and that nothing of the interrupted reply follows it
+(``pace``).
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
@@ -35,6 +38,8 @@ from device.simulator.services.stand_in import HttpAnswer, StandIn
 
 VERSION = "2025-04-16"
 PATH = "/agents/stream/"
+KEY_VERSION = "2026-08-14"
+KEY_PATH = "/v1/agents/websocket/"
 RATES_HZ = {"pcm_16000": 16_000, "pcm_24000": 24_000, "pcm_44100": 44_100}
 DEFAULT_FORMAT = "pcm_44100"
 
@@ -44,7 +49,8 @@ class MistakeError(ValueError):
 
 
 class CartesiaStandIn(StandIn):
-    """``key`` is an access token; ``api_key`` makes others, by a POST to ``/access-token``.
+    """``key`` is an access token; ``api_key`` makes others, by a POST to ``/access-token``, and
+    opens calls at the newer address, which ``url`` is with ``newer``.
 
     ``extras``: messages that the agent sends after its first reply. ``introduction``: what it
     says first. ``refusal``: the answer to every hand-shake. ``heard``: the ``dtmf`` and
@@ -64,19 +70,20 @@ class CartesiaStandIn(StandIn):
         pace: Pace | None = None,
         idle_s: float = 180.0,
         close_code: int = 1008,
+        newer: bool = False,
         **keywords: Any,
     ) -> None:
         super().__init__(brain, **keywords)
         self.agent_id, self.api_key, self.introduction = agent_id, api_key, introduction
         self.extras, self.pace = extras, pace or Pace()
-        self.idle_s, self.close_code = idle_s, close_code
+        self.idle_s, self.close_code, self.newer = idle_s, close_code, newer
         self.tokens = {self.key}
         self.refusal: HttpAnswer | None = None
         self.heard: list[Mapping[str, Any]] = []
 
     @property
     def url(self) -> str:
-        return f"{self.origin}{PATH}{self.agent_id}"
+        return f"{self.origin}{KEY_PATH if self.newer else PATH}{self.agent_id}"
 
     async def converse(self, line: Line, request: Request) -> None:
         call = Call(self, line)
@@ -91,18 +98,28 @@ class CartesiaStandIn(StandIn):
 
     def refuse(self, request: Request) -> HttpAnswer | None:
         path = request.path.partition("?")[0]
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if self.refusal is not None:
             return self.refusal
-        if not path.startswith(PATH):
+        newer = path.startswith(KEY_PATH)
+        if not (newer or path.startswith(PATH)):
             return HttpAnswer(404, {"error": "not found"})
-        if scheme.lower() != "bearer" or token not in self.tokens:
+        if not (self._knows_key(request) if newer else self._knows_token(request)):
             return HttpAnswer(401, {"error": "unauthorized"})
-        if request.headers.get("Cartesia-Version") != VERSION:
+        if request.headers.get("Cartesia-Version") != (KEY_VERSION if newer else VERSION):
             return HttpAnswer(400, {"error": "Cartesia-Version is missing or unknown"})
-        if path != PATH + self.agent_id:
+        if path != (KEY_PATH if newer else PATH) + self.agent_id:
             return HttpAnswer(404, {"error": "there is no such agent"})
         return None
+
+    def _knows_token(self, request: Request) -> bool:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and token in self.tokens
+
+    def _knows_key(self, request: Request) -> bool:
+        tokens = parse_qs(urlsplit(request.path).query).get("access_token", [])
+        return request.headers.get("X-API-Key") == self.api_key or not self.tokens.isdisjoint(
+            tokens
+        )
 
     def answer_post(
         self, path: str, headers: Mapping[str, str], body: Mapping[str, Any]

@@ -130,6 +130,8 @@ class Agent:
         if self._manner.thinks:
             await self._send("AgentThinking", content="What would be a good answer?")
         await self._pick("THINK", self.settings.think)
+        if answer.calls and self._manner.filler:
+            await self._say_exactly(self._manner.filler)
         while answer.calls:
             answer = await self._brain.tools_done(await self._run(answer.calls))
         await self._speak(answer.words, answer.pcm)

@@ -44,6 +44,7 @@ class Manner:
     close_code: int = 1011  #: of the WebSocket, after an ``Error``
     cap_error: str | None = None  #: code of an ``Error`` before the end of the longest session
     thinks: bool = True  #: ``AgentThinking`` goes before an answer
+    filler: str = ""  #: said, and its end told, before functions are called
     latency_reports: bool = False
     think_live: bool = False  #: the account may use it
     stored: Mapping[str, Fields] = field(default_factory=dict)  #: agents that are had by id

@@ -86,6 +86,7 @@ class Agent:
     silent_tools: frozenset[str] = frozenset()  #: client tools whose answer is not awaited
     server_tools: Mapping[str, str] = field(default_factory=dict)  #: name -> result
     mcp_tools: Mapping[str, str] = field(default_factory=dict)  #: name -> result
+    work_s: float = 0.0  #: that a tool of the service's or of an MCP server takes
     mcp_approval: bool = True
     late_pieces: int = 2  #: of audio that still come after an interruption
     piece_ms: int = 200

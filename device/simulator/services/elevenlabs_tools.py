@@ -79,7 +79,8 @@ class Tools:
             "event_id": self._out.next_id(),
         }
         await self._out.event("agent_tool_request", "agent_tool_request", fields)
-        fields |= {"is_error": False, "is_called": True}
+        await asyncio.sleep(self._agent.work_s if kind != "system" else 0.0)
+        fields |= {"is_error": False, "is_called": True, "event_id": self._out.next_id()}
         await self._out.event("agent_tool_response", "agent_tool_response", fields)
         full = "agent_tool_response_full_payload"
         await self._out.event(full, full, {**fields, "full_tool_result": result})
@@ -115,5 +116,6 @@ class Tools:
                 await state("failure", error_message="The call was not approved.")
                 return "The call was not approved."
         await state("loading")
+        await asyncio.sleep(self._agent.work_s)
         await state("success", result=[{"type": "text", "text": result}])
         return result

@@ -88,6 +88,8 @@ class Turns:
                 await self._tools.end_call()
                 await self._end()
                 return
+            if answer.words:  # as agents do that say that they will have a look
+                await self._voice.say(answer)
             results = await self._tools.run(answer.calls)
             answer = await self._think(partial(self._brain.tools_done, results))
         fault = self._fault("reply")

@@ -33,7 +33,8 @@ class Manner:
     thoughts: bool = False  #: a thought part before the audio
     cached: bool = False  #: the context of earlier turns is reported as cached
     interaction_status: bool = True
-    late_pieces: int = 0  #: of a cut reply's audio that come after ``interrupted``
+    late_pieces: int = 0
+    """Of a cut reply's audio that come after ``interrupted``, the first with it if ``combined``."""
     piece_ms: int = 120
     pace: float = 4.0
     playback: float = 1.0

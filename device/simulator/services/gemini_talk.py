@@ -99,9 +99,10 @@ class Talk:
             self._cancelled.update(ids)
             await self._mouth.send(cancellation(ids))
         self._ending = False
-        await self._mouth.send(content(interrupted=True))
-        for pcm in self._late[: self._manner.late_pieces]:
-            await self._mouth.send(content(**model_turn(audio_part(pcm))))
+        late = [model_turn(audio_part(pcm)) for pcm in self._late[: self._manner.late_pieces]]
+        first = late.pop(0) if late and self._manner.combined else {}
+        for fields in [{"interrupted": True, **first}, *late]:
+            await self._mouth.send(content(**fields))
         self._late = []
         await self._complete({})
         self._go_on()

@@ -15,8 +15,9 @@ class Faults:
 
     ``connect``: "outage" (HTTP 503) and "rate_limit" (HTTP 429) refuse the hand-shake, "quota"
     (``insufficient_quota``) and "server" (``server_error``) come as an error event that ends the
-    session. ``reply``: a code (``rate_limit_exceeded``, ``insufficient_quota``,
-    ``server_error``): the next responses fail with it after ``reply_at_piece`` pieces of audio;
+    session, or as HTTP 429 and 500 where the dialect refuses early. ``reply``: a code
+    (``rate_limit_exceeded``, ``insufficient_quota``, ``server_error``): the next responses fail
+    with it after ``reply_at_piece`` pieces of audio;
     "content_filter" leaves them incomplete there.
     """
 

@@ -59,6 +59,10 @@ SECRET = shape(
 SECRET_S = 600
 
 
+#: HTTP's numbers for what is refused in the hand-shake; the others are about the model.
+_REFUSED_EARLY = {"invalid_api_key": 401, "insufficient_quota": 429, "server_error": 500}
+
+
 class OpenAIRealtime(StandIn):
     """``models``: the ones there are; empty: any. ``pace``: how many times faster than real time
     a reply is spoken, in pieces of ``piece_ms``. ``certain``: a semantic VAD takes the words for
@@ -109,7 +113,7 @@ class OpenAIRealtime(StandIn):
         refused = self._refused(at) if early else None
         if refused is None:
             return None
-        status = 404 if "model" in str(refused.code) else 401
+        status = _REFUSED_EARLY.get(str(refused.code), 404)
         return HttpAnswer(status, _error(str(refused.code), refused.message))
 
     async def converse(self, line: Line, request: Request) -> None:

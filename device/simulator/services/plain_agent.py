@@ -26,6 +26,7 @@ class Pace:
     speed: float = 20.0  #: audio is sent so many times faster than it plays
     late_pieces: int = 0  #: already on their way when the user interrupts
     silence_ms: int = 500  #: in the stream, that ends the user's turn
+    work_s: float = 0.0  #: that a function of the service's takes
 
 
 class Listener(Protocol):
@@ -101,6 +102,9 @@ class PlainAgent:
             if answer.heard:
                 await self._listener.user_said(answer.heard)
             while answer.calls:
+                if answer.words:  # as agents do that say that they will have a look
+                    await self._speak(answer)
+                await asyncio.sleep(self._pace.work_s)
                 answer = await self._brain.tools_done(["done"] * len(answer.calls))
         except Exception:
             await self._listener.failed()

@@ -30,7 +30,8 @@ FOREIGN = "vws-00000000-0000-4000-8000-000000000000"
 @dataclass(frozen=True, slots=True)
 class AgentManners:
     """What the documents leave open. ``late_pieces``: audio that still comes after a ``clear``;
-    ``foreign_every``: each so-manieth frame is preceded by one of another session."""
+    ``foreign_every``: each so-manieth frame is preceded by one of another session; ``halt_s``: in
+    the middle of each answer, as while the agent asks a tool."""
 
     text_codes: bool = False
     ready_after_s: float = 0.0
@@ -38,6 +39,7 @@ class AgentManners:
     pace: float = 0.2
     silence_ms: int = 500
     late_pieces: int = 0
+    halt_s: float = 0.0
     foreign_every: int = 0
     resume_always: bool = False  #: before every utterance, not only after a clear
     repeated: bool = False  #: transcripts come in parts before they come whole
@@ -65,6 +67,7 @@ class AgentSession:
             silence_ms=manners.silence_ms,
             piece_ms=manners.piece_ms,
             pace=manners.pace,
+            halt_s=manners.halt_s,
         )
         self._ready = self._cleared = self._spoke = False
         self._frames = 0

@@ -13,6 +13,8 @@ from device.simulator.services.wiro_manners import Manners
 from device.simulator.services.wiro_talk import BYTES_PER_S, Cut, Talk, frame
 
 FOREIGN = "f0" * 16
+#: OpenAI's tokens in a second of sound, heard and spoken.
+HEARD_PER_S, SPOKEN_PER_S = 10, 20
 
 
 class Mouth:
@@ -35,7 +37,8 @@ class Mouth:
         self.last_spoken_s = self._loop.time()
         self.stdout: list[str] = []
         self.stderr: list[str] = []
-        self._owed_usd = self._owed_s = 0.0
+        self._owed_usd = self._heard_s = self._spoken_s = 0.0
+        self._words = 0
         self._frames = 0
         self._hang_up = False
 
@@ -62,7 +65,7 @@ class Mouth:
 
     async def turn_taken(self, pcm: bytes) -> None:
         self.last_spoken_s = max(self.last_spoken_s, self._loop.time())
-        self._owe(pcm)
+        self._heard_s += self._owe(pcm)
 
     async def heard(self, text: str) -> None:
         if self._manners.chatter:
@@ -84,7 +87,7 @@ class Mouth:
             return
         now = self._loop.time()
         self.last_spoken_s = max(now, self.last_spoken_s) + len(pcm) / BYTES_PER_S
-        self._owe(pcm)
+        self._spoken_s += self._owe(pcm)
         if manners.foreign_every and self._frames % manners.foreign_every == 0:
             await self._line.send(frame(FOREIGN, b"\x00\x40" * (len(pcm) // 2)))
         bare = manners.bare_every and self._frames % manners.bare_every == 0
@@ -95,6 +98,7 @@ class Mouth:
     async def said(self, words: str) -> None:
         if self.shut:
             return
+        self._words += len(words.split())
         await self.transcript("AI", words)
 
     async def ended(self) -> None:
@@ -130,22 +134,48 @@ class Mouth:
         await self.say("task_stream_end")
 
     async def cost(self) -> None:
-        turn_usd, seconds = self.settle()
-        usage = {"total_tokens": round(20 * seconds), "seconds": round(seconds, 3)}
+        usage = self._usage()
+        turn_usd = self.settle()
         whole = round(self._task.cost_usd, 6)
         await self.say("task_cost", turnCost=turn_usd, cumulativeCost=whole, usage=usage)
 
-    def settle(self) -> tuple[float, float]:
-        turn_usd, seconds = round(self._owed_usd, 6), self._owed_s
-        self._owed_usd = self._owed_s = 0.0
+    def settle(self) -> float:
+        """The bill of the turn; it is owed no more."""
+        turn_usd = round(self._owed_usd, 6)
+        self._owed_usd = self._heard_s = self._spoken_s = 0.0
+        self._words = 0
         self._desk.account.charge(turn_usd)
         self._task.cost_usd += turn_usd
-        return turn_usd, seconds
+        return turn_usd
 
-    def _owe(self, pcm: bytes) -> None:
+    def _usage(self) -> dict[str, Any]:
+        """What the provider behind Wiro counts, as it says it: OpenAI's object is known; of the
+        others none is, and this one is made up."""
+        if not self._task.model.startswith("openai/"):
+            return {"seconds": round(self._heard_s + self._spoken_s, 3)}
+        told = str(self._task.parameters.get("system_instructions", ""))
+        text_in, text_out = len(told.split()), self._words
+        audio_in = round(HEARD_PER_S * self._heard_s)
+        audio_out = round(SPOKEN_PER_S * self._spoken_s)
+        none = {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0}
+        return {
+            "total_tokens": text_in + audio_in + text_out + audio_out,
+            "input_tokens": text_in + audio_in,
+            "output_tokens": text_out + audio_out,
+            "input_token_details": {
+                **none,
+                "text_tokens": text_in,
+                "audio_tokens": audio_in,
+                "cached_tokens": 0,
+                "cached_tokens_details": none,
+            },
+            "output_token_details": {"text_tokens": text_out, "audio_tokens": audio_out},
+        }
+
+    def _owe(self, pcm: bytes) -> float:
         seconds = len(pcm) / BYTES_PER_S
-        self._owed_s += seconds
         self._owed_usd += seconds * self._manners.usd_per_s
+        return seconds
 
     async def complain(self, why: str) -> None:
         self.stderr.append(why)

@@ -80,12 +80,20 @@ class Stage(Protocol):
 
 class Talk:
     """The turns of one conversation; event loop only. ``pace``: how much of a frame's own length
-    lies between it and the next one (1: real time, 0: all at once)."""
+    lies between it and the next one (1: real time, 0: all at once). ``halt_s``: in the middle of
+    an answer, as while a tool is asked."""
 
     def __init__(
-        self, brain: Brain, stage: Stage, *, silence_ms: int, piece_ms: int, pace: float
+        self,
+        brain: Brain,
+        stage: Stage,
+        *,
+        silence_ms: int,
+        piece_ms: int,
+        pace: float,
+        halt_s: float = 0.0,
     ) -> None:
-        self._brain, self._stage, self._pace = brain, stage, pace
+        self._brain, self._stage, self._pace, self._halt_s = brain, stage, pace, halt_s
         self._piece = BYTES_PER_S * piece_ms // 1000
         self._ears = TurnDetector(RATE_HZ, silence_ms=silence_ms)
         self._turns: list[bytes | str] = []
@@ -186,6 +194,8 @@ class Talk:
         self._pieces = len(self._left)
         await stage.begins()
         while self._left:
+            if self._halt_s and len(self._left) == self._pieces // 2:
+                await asyncio.sleep(self._halt_s)
             piece = self._left.pop(0)
             await stage.audio(with_bar(piece))
             await asyncio.sleep(self._pace * len(piece) / BYTES_PER_S)
