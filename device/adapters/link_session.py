@@ -196,7 +196,8 @@ class Session:
         self._arm_timer()
 
     def _emit(self, event: Event) -> None:
-        if self._silenced:
+        waits = self._standby is not None and not isinstance(event, LinkOpened)
+        if self._silenced or waits:  # nobody has said anything to it yet, or does any more
             if isinstance(event, UsageReported):
                 self._post(replace(event, service=self._service))
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import numpy as np
 import pytest
 
@@ -231,5 +233,23 @@ def test_a_successor_that_stands_by_is_replaced_by_the_next() -> None:
             await wait_until(lambda: len(appended(third)) > 0)
             assert rig.of(LinkClosed) == [] and rig.of(SuccessorFailed) == []
             assert len(rig.of(LinkOpened)) == 2
+
+    run(test)
+
+
+def test_what_a_successor_says_while_it_stands_by_is_not_heard() -> None:
+    async def script(session: ServerSession) -> None:
+        await session.greet()
+        await session.reply(bytes(4800), reply_id="unasked")
+        await session.rest()
+
+    async def test() -> None:
+        async with opened(script) as rig:
+            await rig.until(ReplyDone)
+            rig.link.prepare_successor()
+            await rig.until(SuccessorReady)
+            await wait_until(lambda: len(rig.sessions) == 2)
+            await asyncio.sleep(0.3)  # it speaks at once
+            assert len(rig.of(ReplyStarted)) == len(rig.of(ReplyDone)) == 1
 
     run(test)
